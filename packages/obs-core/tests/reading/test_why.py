@@ -297,6 +297,31 @@ def test_a_difference_is_told_once_and_a_message_ends_in_one_full_stop(folder: P
     assert "ValueError: Too few epochs. It was raised at " in found.paragraph
 
 
+def test_what_was_noted_with_the_exception_and_its_cause_is_told_once(folder: Path) -> None:
+    @task
+    def load() -> None:
+        error = ValueError("price is negative")
+        error.add_note("row 5 of flights.csv")
+        raise error
+
+    @task
+    def fit() -> None:
+        try:
+            load()
+        except ValueError as error:
+            error.add_note("while the model of 2024 was fitted")
+            raise
+
+    with pytest.raises(ValueError, match="price"), execution("train", store=folder):
+        fit()
+    found = newest(folder)
+    assert found.notes == ["row 5 of flights.csv", "while the model of 2024 was fitted"]
+    assert found.error[0][0] == "ValueError: price is negative"
+    assert 'Noted with it: "row 5 of flights.csv" and 1 more note.' in found.paragraph
+    assert found.beyond.startswith("Noted with it: ")
+    assert ("Notes added to it", found.notes) in list(sections_of(found))
+
+
 def test_the_difference_comes_first_that_the_exception_names_then_what_the_failed_task_was_given(folder: Path) -> None:
     @task
     def load(year: int, limit: int) -> int:
@@ -312,17 +337,17 @@ def test_the_difference_comes_first_that_the_exception_names_then_what_the_faile
             load(2013, limit)
             fit(10 * limit, limit, seed, kind)
 
-    run(111, 50, "lasso")
-    run(222, 50, "lasso")
+    run(11_111, 50, "lasso")
+    run(22_222, 50, "lasso")
     with pytest.raises(KeyError):
-        run(333, 70, "ridge")
+        run(33_333, 70, "ridge")
     found = newest(folder)
     assert found.differences == [
         "fit's kind was lasso, now ridge",
         "fit's rows was 500, now 700",
         "fit's depth was 50, now 70 (and load's limit)",
-        "the tag nightly was 222, now 333",
-        "fit's seed was 222, now 333",  # it was another one in both good runs, too
+        "the tag nightly was 22222, now 33333",
+        "fit's seed was 22222, now 33333",  # it was another one in both good runs, too
     ]
     assert f": {'; '.join(found.differences)}. That one took " in found.paragraph
 
@@ -1657,6 +1682,71 @@ def test_what_left_the_program_is_told_in_whatever_order_its_writers_are_read(
         assert [text for text, _ in found.error[:1]] == ([error] if error else [])
         assert (found.task, found.place) == (task, places.get(place, ""))
     assert len(told) == 1
+
+
+INTERRUPTED = """
+import asyncio, contextlib, signal
+from obs_core import execution, task
+
+@task
+async def load():
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(60)  # here
+
+async def within():
+    with execution("ends"):
+        await load()
+
+async def waits_for_others():
+    with execution("ends"):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(load())
+
+async def cancels_itself():
+    with execution("ends"):
+        running = asyncio.create_task(asyncio.sleep(60))
+        running.cancel()
+        await running
+
+async def goes_on():
+    with contextlib.suppress(asyncio.CancelledError):
+        await load()
+    asyncio.current_task().uncancel()
+    await cancels_itself()
+
+async def is_told_why():
+    with execution("ends"):
+        signal.raise_signal(signal.SIGINT)
+        raise asyncio.CancelledError("the model has converged")
+
+with AROUND:
+    asyncio.run(WHAT())
+"""
+BY_CTRL_C = "CancelledError: interrupted by Ctrl-C (SIGINT)"
+
+
+@pytest.mark.parametrize(
+    ("what", "around", "error"),
+    [
+        ("within", "contextlib.nullcontext()", [BY_CTRL_C]),
+        ("waits_for_others", "contextlib.nullcontext()", [BY_CTRL_C]),
+        ("load", "execution('ends')", ["KeyboardInterrupt", BY_CTRL_C]),
+        ("cancels_itself", "contextlib.nullcontext()", ["CancelledError"]),
+        ("goes_on", "contextlib.nullcontext()", ["CancelledError"]),
+        ("is_told_why", "contextlib.nullcontext()", ["CancelledError: the model has converged"]),
+    ],
+)
+def test_a_coroutine_that_ctrl_c_has_cancelled_is_said_to_be_interrupted(
+    folder: Path, tmp_path: Path, what: str, around: str, error: list[str]
+) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(INTERRUPTED.replace("WHAT", what).replace("AROUND", around))
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, check=False, timeout=120)
+    (view,) = [one for one in list_executions(folder) if one.name == "ends"]
+    found = load_execution(view.id, folder).why()
+    assert [text for text, _ in found.error] == error
+    assert found.paragraph.startswith("load of ends failed") is (what in ("within", "load"))
 
 
 def test_an_exit_that_a_signal_interrupts_is_not_what_ended_the_program(folder: Path, tmp_path: Path) -> None:

@@ -1439,6 +1439,111 @@ with execution("night"):
     assert said(folder) == [("stdout", "done"), ("stdout", "found 42")]
 
 
+def test_a_line_that_coroutines_write_in_turns_belongs_to_each_as_far_as_it_wrote_it(
+    run_script: RunScript, folder: Path
+) -> None:
+    result = run_script("""
+import asyncio
+from obs_core import execution, task
+
+@task
+async def loads(begun, said):
+    print("loading ... ", end="")
+    begun.set()
+    await said.wait()
+    print("loaded")
+
+@task
+async def says(begun, said):
+    await begun.wait()
+    print("meanwhile", end=" ")
+    print("this")
+    said.set()
+
+@task
+async def ends_a_line(begun):
+    await begun.wait()
+    print()
+
+async def main():
+    begun, said = asyncio.Event(), asyncio.Event()
+    await asyncio.gather(loads(begun, said), says(begun, said))
+    begun, said = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(loads(begun, said))
+    await ends_a_line(begun)
+    said.set()
+    await running
+
+with execution("night"):
+    asyncio.run(main())
+""")
+    assert result.stdout == "loading ... meanwhile this\nloaded\nloading ... \nloaded\n"
+    assert named(folder) == [
+        ("loads", "loads", "loading ... "),
+        ("says", "says", "meanwhile this"),
+        ("loads", "loads", "loaded"),
+        ("loads", "loads", "loading ... "),
+        ("loads", "loads", "loaded"),
+    ]
+
+
+def test_a_line_around_a_call_of_a_task_is_one_line_of_the_caller_unless_the_task_prints(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script("""
+from obs_core import execution, span, task
+
+@task
+def quiet():
+    pass
+
+@task
+def loud():
+    print("of the task")
+
+@task(logs="0")
+def unheard():
+    print("of nobody")
+
+with execution("night"):
+    for called in (quiet, loud, unheard):
+        with span("step"):
+            print("calling ... ", end="", flush=True)
+            called()
+        print("done")
+""")
+    assert named(folder) == [
+        ("night", "night", "calling ... done"),
+        ("night", "step", "calling ... "),
+        ("loud", "loud", "of the task"),
+        ("night", "night", "done"),
+        ("night", "step", "calling ... "),
+        ("night", "night", "done"),
+    ]
+
+
+@pytest.mark.posix
+def test_the_line_of_a_caller_that_an_abrupt_end_interrupts_in_a_task_is_kept_as_the_callers(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script(
+        """
+import os, signal
+from obs_core import execution, task
+
+@task
+def load():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+with execution("night"):
+    print("calling ... ", end="", flush=True)
+    load()
+""",
+        check=False,
+    )
+    assert named(folder) == [("night", "night", "calling ... ")]
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("ends", ["os.kill(os.getpid(), signal.SIGTERM)", "os._exit(3)"])
 def test_the_line_that_an_abrupt_end_interrupts_is_kept(ends: str, run_script: RunScript, folder: Path) -> None:

@@ -282,6 +282,21 @@ fit()
     assert "Metrics" in [deck.name for deck in read.task("fit").decks]
 
 
+def test_what_a_bar_of_tqdm_ended_with_is_known_however_soon_after_a_look_its_task_ends(store: RecordingStore) -> None:
+    theirs = pytest.importorskip("tqdm.std")
+
+    @task
+    def fit() -> None:
+        for item in theirs.tqdm(range(60), file=io.StringIO()):
+            if item == 40:
+                for log in innermost().task.run.progress:
+                    log.bars_of(innermost().task)
+
+    with execution("ends"):
+        fit()
+    assert [(bar.done, bar.total, bar.status) for bar in bars(store)] == [(60, 60, "ended")]
+
+
 def test_bars_of_tqdm_keep_fractions_and_scalars(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     class Bar:
         n, total, desc, unit = 1.5, decimal.Decimal(10), "theirs", "it"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core.text.bounded_repr import as_told, bounded_repr, describe_error, int_text
+from obs_core.secrets import forget_secret_values, register_secret_value
+from obs_core.text.bounded_repr import as_told, bounded_repr, describe_error, int_text, notes_of
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=20),
@@ -181,6 +182,42 @@ def test_an_error_is_told_in_one_bounded_line() -> None:
     assert describe_error(ValueError()) == "ValueError"
     assert describe_error(ValueError("x" * 100_000)) == f"ValueError: {'x' * 500}..."
     assert describe_error(WithoutText()) == "WithoutText: (its message cannot be had)"
+
+
+class RefusesItsNotes(Exception):
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"no {name}")
+
+
+def with_notes(*notes: object) -> ValueError:
+    error = ValueError("no such airport")
+    vars(error)["__notes__"] = list(notes)
+    return error
+
+
+def test_the_notes_of_an_exception_are_bounded_lines_and_what_is_none_is_left_out() -> None:
+    class Text(str):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    assert notes_of(with_notes("row 5\n  of flights.csv", "x" * 100_000)) == ["row 5 of flights.csv", f"{'x' * 500}..."]
+    assert notes_of(with_notes(*"abcdefg")) == ["a", "b", "c", "d", "e"]
+    assert notes_of(with_notes(5, None, " ", b"row 6", Text("row 7"))) == ["row 7"]
+    assert notes_of(ValueError("no such airport")) == []
+    assert notes_of(RefusesItsNotes()) == []
+    error = ValueError("no such airport")
+    vars(error)["__notes__"] = 5
+    assert notes_of(error) == []
+
+
+def test_a_note_is_masked_before_it_is_cut() -> None:
+    secret = "Zq7Kp2Vx9Lm4Wt8Nb3Rc"
+    register_secret_value(secret)
+    try:
+        (line,) = notes_of(with_notes("a" * 490 + secret))
+    finally:
+        forget_secret_values()
+    assert line == "a" * 490 + "***"
 
 
 def test_an_integer_that_python_refuses_to_write_is_told_by_its_digits() -> None:

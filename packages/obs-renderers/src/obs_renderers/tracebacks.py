@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import obs_core
 from obs_core.interruptions import let_pass
 from obs_core.provenance import code_name
+from obs_core.text.bounded_repr import notes_of
 from obs_core.text.numbers import plural
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import escape, fragment, script, shorten
@@ -100,9 +101,7 @@ def _before(error: BaseException) -> tuple[str, BaseException | None]:
 def _section(error: BaseException, *, copies: bool) -> str:
     name = f"<b>{escape(_qualified(type(error)))}</b>"
     message = f"<pre>{escape(shorten(_message(error), _MAX_MESSAGE))}</pre>"
-    notes = "".join(
-        f'<p class="note">{escape(shorten(str(note), 1000))}</p>' for note in getattr(error, "__notes__", ())
-    )
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in notes_of(error))
     place = _raised_at(error.__traceback__, copies=copies)
     rest = _frames(error.__traceback__) + _members(error)
     return f"<section><header>{name}{message}{notes}{place}</header>{rest}</section>"

@@ -55,6 +55,7 @@ class Assembly:
         unfinished: Captures whose writer is gone before their decks were made.
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         raised_too: What else was in the group of exceptions that ended a task, by task id.
+        raised_notes: What was added to all these by ``add_note``, by task id.
         raised_in: The innermost spans that these left on their way out of a task, by task id; empty for none.
         raised_while_handling: The ids of those of which the last one was being handled when what it led to came.
         raised_from: The innermost tasks that the exceptions of `raised`, for the execution itself, had ended before;
@@ -83,6 +84,7 @@ class Assembly:
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.raised_too: dict[str, list[tuple[str, str]]] = {}
+        self.raised_notes: dict[str, list[str]] = {}
         self.raised_in: dict[str, list[str]] = {}
         self.raised_while_handling: set[str] = set()
         self.raised_from: list[str] = []
@@ -399,6 +401,7 @@ class Assembly:
                 continue
             writer, record = self.writers[name], known[name]
             self.raised[task], self.raised_too[task] = record.chain, record.others
+            self.raised_notes[task] = record.notes
             self.raised_in[task] = ["" if ref is None else writer.global_ref(ref) for ref in record.spans]
             if record.while_handling:
                 self.raised_while_handling.add(task)

@@ -164,6 +164,8 @@ class Raised(Record, tag="raised"):
     none had ended any in this process."""
     while_handling: bool = False
     """Whether the last of the chain was being handled when what it led to came, and is not named as its cause."""
+    notes: list[str] = []
+    """What ``add_note`` has added to all these, each as one line."""
 
 
 ASKED_TO_END = frozenset(("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"))

@@ -96,6 +96,7 @@ class Why(Struct, kw_only=True):
             last says how many are left out.
         causes: What caused it in the end, and what else was in the same group of exceptions: each as one line, with
             the file, the line, and the task or span that it ended.
+        notes: What was added to all these by ``add_note``, each as one line.
         stack: The calls under way when it crashed, when it got SIGTERM, or when a sampler looked last, the innermost
             first.
         memory: What is known of the memory.
@@ -126,6 +127,7 @@ class Why(Struct, kw_only=True):
     place: str = ""
     error: list[tuple[str, str]] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     stack: list[Frame] = field(default_factory=list)
     memory: Memory | None = None
     open: list[SpanAtEnd] = field(default_factory=list)
@@ -158,6 +160,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
         found: Why it ended.
     """
     yield "Exception", [f"{text}  ({place})" if place else text for text, place in found.error]
+    yield "Notes added to it", found.notes
     yield "Stack, innermost call first", [str(frame) for frame in found.stack]
     yield (
         "Open now" if found.cause == "running" else "Open at the end",
@@ -236,7 +239,8 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     elif ending.cause == "running":
         inner += _stands(found, assembly, task)
     found.paragraph = " ".join(_sentences(found, ending, assembly, good, inner, again, since_sigterm))
-    found.beyond = " ".join([*_progress(found, inner), *_since_the_last(found, assembly, good)])
+    beyond = [*_noted(found), *_progress(found, inner), *_since_the_last(found, assembly, good)]
+    found.beyond = " ".join(beyond)
     return found
 
 
@@ -511,6 +515,9 @@ def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: 
     names = {one.id: one.name for one in spans}
     chain, others = _raised_in(assembly, key, names)
     found.span = chain[0][2] if chain else ""
+    # A note is often added where the task was called, by what raises the exception again.
+    noted = [note for of in (key, assembly.root_id) for note in assembly.raised_notes.get(of, ())]
+    found.notes = list(dict.fromkeys(noted))
     others = others or _raised_in(assembly, assembly.root_id, names)[1]
     found.causes = [
         f"{_told(text)}{_at(place)}{_inside(text, place, span, assembly, task)}"
@@ -658,6 +665,7 @@ def _sentences(
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending, since_sigterm)
+    yield from _noted(found)
     yield from _progress(found, inner)
     if len(found.error) > again + 1:
         key = found.task_id or assembly.root_id
@@ -675,6 +683,12 @@ def _sentences(
         which = "The last line kept of it" if found.lines_may_lack else "Its last line"
         yield f"{which} was {_quoted(found.lines[-1].strip())}."
     yield from _since_the_last(found, assembly, good)
+
+
+def _noted(found: Why) -> Iterator[str]:
+    if found.notes:
+        more = f" and {plural(len(found.notes) - 1, 'more note')}" if len(found.notes) > 1 else ""
+        yield f'Noted with it: "{_told(found.notes[0])}"{more}.'
 
 
 def _progress(found: Why, inner: list[str]) -> Iterator[str]:

@@ -18,7 +18,9 @@ from obs_core.recording.raised import (
     EndedTask,
     Told,
     came_while_handling,
+    in_words,
     left_first,
+    notes_added,
     others_raised,
     raised_at,
     refs_of,
@@ -207,7 +209,7 @@ def end(run: Run, error: BaseException | None = None, *, waits: bool = True) -> 
 
 def end_record(run: Run, error: BaseException | None) -> records.ExecutionEnd:
     """Return how an execution is written to have ended now."""
-    failure = None if error is None else describe_error(error)
+    failure = None if error is None else in_words(error)
     process_time = clock.process() - run.root.cpu
     return records.ExecutionEnd(run.journal.now(), "failed" if failure else "succeeded", failure, process_time, 0)
 
@@ -231,7 +233,7 @@ def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
     close(run)
     run.tell_children()
     root.ended = clock.wall()
-    root.failure = None if error is None else describe_error(error)
+    root.failure = None if error is None else in_words(error)
     status_line.erase()
     if waits:
         if not run.asked:
@@ -258,7 +260,8 @@ def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
             raised, others, tasks = raised_at(error), others_raised(error), tasks_ended_by(error)
             where = left_first(root, error)
             refs, handled = refs_of(tasks, run.id), came_while_handling(error)
-            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled))
+            notes = notes_added(error)
+            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled, notes))
     if run.id not in gone_on_with:  # of which obs run tells, once the process has ended
         failure = None
         if error is not None:

@@ -111,8 +111,11 @@ class _Bars(RedrawnRows):
 _bars: dict[str, dict[int, _Bars]] = {"out": {}, "err": {}}
 """What each thread draws on a stream, while it does."""
 
-_begun: dict[str, dict[int, tuple[str, int]]] = {"out": {}, "err": {}}
-"""The beginnings of lines that are too long to wait for their end, and how many characters after them are left out."""
+_Begun = tuple[str, int, Scope | None]
+
+_begun: dict[str, dict[int, _Begun]] = {"out": {}, "err": {}}
+"""What is known of unfinished lines: the beginning of one that is too long to wait for its end, and how many characters
+after it are left out; and where a `print` with ``end=""`` began it, since another task may print next."""
 
 _NOBODY: tuple[Any, ...] = (object(), None, None, None, None)
 _before: dict[str, tuple[Any, ...]] = {"out": _NOBODY, "err": _NOBODY}
@@ -213,11 +216,16 @@ def _divide(task: TaskState, ended: bool) -> None:
 
 
 def write_unfinished(task: TaskState) -> None:
-    """Write in a task what this thread has printed since its last line break: no more of it will come."""
+    """Write in a task what this thread has printed since its last line break: no more of it will come.
+
+    A line that was begun in another task is gone on with there.
+    """
     if task.logs is not None and task.logs >= STREAMS:
         me = threading.get_ident()
         for stream, waiting in _waiting.items():
-            if waiting and (rest := waiting.get(me)):
+            began_in = _begun_in(_begun[stream].get(me))
+            is_own = began_in is None or began_in.task is task
+            if is_own and waiting and (rest := waiting.get(me)):
                 _guarded(_write, stream, task, task, _whole(_begun[stream].get(me), rest))
                 waiting.pop(me, None)  # only now: what a timeout of the task's strikes is done again
                 _begun[stream].pop(me, None)
@@ -233,6 +241,8 @@ def write_what_waits(*_: object) -> None:
     scope = _scope_of_what_is_printed()
     if scope is not None:
         write_unfinished(scope.task)
+        for name in _waiting:
+            _break_off(name, threading.get_ident())
         _write_of_others(scope.task.run.root)
 
 
@@ -425,7 +435,7 @@ def _ear(name: str) -> Callable[[Any], None]:
                     here() is scope
                     and not task.over
                     and not logging_now
-                    and not begun
+                    and me not in begun
                     and "structlog._output" not in modules
                 ):
                     task.said += 1
@@ -436,6 +446,11 @@ def _ear(name: str) -> Callable[[Any], None]:
                 if ("\r" in text or "\x1b" in text) and redraws(text) and _is_drawn(name, text, me):
                     return
                 if said:
+                    if not text:  # the end of a `print` that ends no line
+                        begun.setdefault(me, ("", 0, here()))
+                    elif me in begun and _is_of_another(begun[me]):
+                        _break_off(name, me)
+                        said = ""
                     waiting[me] = ""
                     said += text  # in place: nobody else holds it
                 else:
@@ -503,6 +518,8 @@ def _release() -> None:
 def _printed(name: str, text: str, thread: int) -> None:
     begun = _begun[name].pop(thread, None) if "\n" in text else None
     scope = _scope_of_what_is_printed()
+    if begun is not None and _is_of_another(begun):
+        scope = begun[2]  # what ends the line is a line break alone
     if scope is None or _is_of_a_handler(thread):
         return
     task = scope.task
@@ -558,19 +575,41 @@ def _module_of(frame: FrameType) -> str:
 def _end_of_long(name: str, thread: int, text: str) -> str:
     """Keep the beginning of a line that is too long to wait for its end, and return the end of it that waits on."""
     text = mask(text)  # before it is cut: half of a secret would be known to nobody
-    beginning, left_out = _begun[name].get(thread, ("", 0))
+    beginning, left_out, began_in = _begun[name].get(thread, ("", 0, None))
     if not beginning:
         beginning, text = text[: LONGEST_LINE // 2], text[LONGEST_LINE // 2 :]
     waits = text[-(LONGEST_LINE // 2 + _LONGEST_SECRET) :]
-    _begun[name][thread] = beginning, left_out + len(text) - len(waits)
+    _begun[name][thread] = beginning, left_out + len(text) - len(waits), began_in
     return waits
 
 
-def _whole(begun: tuple[str, int] | None, end: str) -> str:
+def _begun_in(begun: _Begun | None) -> Scope | None:
+    """Return where an unfinished line was begun; None if that is not known, or has ended."""
+    scope = None if begun is None else begun[2]
+    return scope if scope is not None and is_kept(scope.task) else None
+
+
+def _is_of_another(begun: _Begun) -> bool:
+    """Tell whether an unfinished line was begun in another task than what is printed now."""
+    began_in, scope = _begun_in(begun), _scope_of_what_is_printed()
+    return began_in is not None and (scope is None or scope.task is not began_in.task)
+
+
+def _break_off(name: str, thread: int) -> None:
+    """Write an unfinished line where it was begun, if that is known: another task prints now, or nothing will."""
+    begun, rest = _begun[name].get(thread), _waiting[name].get(thread)
+    began_in = _begun_in(begun)
+    if began_in is not None and rest:
+        _guarded(_write, name, began_in.task, began_in, _whole(begun, rest))
+        _waiting[name].pop(thread, None)  # only now: what a timeout of the task's strikes is done again
+        _begun[name].pop(thread, None)
+
+
+def _whole(begun: _Begun | None, end: str) -> str:
     """Return a line whose end has come: of a very long one what is kept of it."""
-    if begun is None:
+    if begun is None or not begun[0]:
         return end
-    beginning, left_out = begun
+    beginning, left_out, _ = begun
     end = mask(end)
     kept = end[-(LONGEST_LINE // 2) :]
     return f"{beginning} … {left_out + len(end) - len(kept):,} characters left out … {kept}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal.getsignal` takes 20 times as long: it makes enums
+import functools
 import itertools
 import os
 import re
+import sys
+import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from types import MethodType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from obs_core.failsafe import guarded
 from obs_core.interruptions import cause_of, context_of, suppresses_context, traceback_of
@@ -15,7 +19,7 @@ from obs_core.journal.records import Ref
 from obs_core.provenance import code_name
 from obs_core.recording.exit_status import ended_well
 from obs_core.recording.wrapping import managed_by
-from obs_core.text.bounded_repr import describe_error
+from obs_core.text.bounded_repr import describe_error, notes_of
 from obs_core.text.failures import left_out
 
 if TYPE_CHECKING:
@@ -28,8 +32,10 @@ __all__ = [
     "as_told",
     "came_while_handling",
     "failure_of",
+    "in_words",
     "left_first",
     "note_left",
+    "notes_added",
     "others_raised",
     "raised_at",
     "refs_of",
@@ -71,12 +77,14 @@ class Told(Exception):
     Attributes:
         chain: What `raised_at` returned.
         others: What `others_raised` returned.
+        notes: What `notes_added` returned.
         passages: Where each of them has passed, if that was in this process.
         tasks: What `tasks_ended_by` returned, likewise.
     """
 
     chain: list[tuple[str, str]]
     others: list[tuple[str, str]]
+    notes: list[str]
     passages: list[Passage]
     tasks: list[EndedTask | None]
 
@@ -87,7 +95,7 @@ def told(chain: list[tuple[str, str]]) -> Told | None:
         return None
     kind, _, message = chain[0][0].partition(": ")
     error: Told = type(kind, (Told,), {})(message)
-    error.chain, error.others, error.passages, error.tasks = chain, [], [], []
+    error.chain, error.others, error.notes, error.passages, error.tasks = chain, [], [], [], []
     return error
 
 
@@ -96,7 +104,7 @@ def as_told(error: BaseException) -> Told:
     chain = raised_at(error)
     stands_for = cast("Told", told(chain))
     stands_for.others, stands_for.passages = others_raised(error), _passages_of(error)
-    stands_for.tasks = tasks_ended_by(error)
+    stands_for.tasks, stands_for.notes = tasks_ended_by(error), notes_added(error)
     return stands_for
 
 
@@ -117,9 +125,41 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
     """
     if issubclass(type(error), Told):
         return cast("Told", error).chain
+    chain = _chain_of(error)
     return [
-        (left_out(one.count) if type(one) is _LeftOut else describe_error(one), _place(one)) for one in _chain_of(error)
+        (left_out(one.count) if type(one) is _LeftOut else in_words(one, became), _place(one))
+        for one, became in zip(chain, [None, *chain], strict=False)
     ]
+
+
+def in_words(error: BaseException, became: BaseException | None = None) -> str:
+    """Describe an exception as `describe_error` does, and say of one that cancelled a coroutine whether Ctrl-C did.
+
+    Args:
+        error: The exception.
+        became: What it was raised again as, if it was.
+    """
+    text = describe_error(error)
+    if text != "CancelledError":
+        return text  # who cancels it with a message says why
+    is_interrupt = issubclass(type(became), KeyboardInterrupt) or _is_interrupted()
+    return f"{text}: interrupted by Ctrl-C (SIGINT)" if is_interrupt else text
+
+
+def _is_interrupted() -> bool:
+    """Tell whether `asyncio.run` has cancelled its coroutine since SIGINT came: it raises `KeyboardInterrupt` later.
+
+    Its handler of SIGINT, which stands until then, is a method of its `asyncio.Runner`, and given the coroutine's task.
+    """
+    handler: Any = _signal.getsignal(_signal.SIGINT)
+    runners = sys.modules.get("asyncio.runners")
+    if type(handler) is not functools.partial or type(handler.func) is not MethodType or runners is None:
+        return False
+    runner, task = handler.func.__self__, handler.keywords.get("main_task")
+    if not isinstance(runner, runners.Runner) or threading.current_thread() is not threading.main_thread():
+        return False
+    was_told = getattr(runner, "_interrupt_count", 0) > 0
+    return was_told and getattr(task, "cancelling", int)() > 0  # one that has gone on said so by `uncancel`
 
 
 def came_while_handling(error: BaseException) -> bool:
@@ -136,7 +176,14 @@ def others_raised(error: BaseException) -> list[tuple[str, str]]:
     """Return the exceptions of a group that `raised_at` does not tell, at most four; none of any other exception."""
     if issubclass(type(error), Told):
         return cast("Told", error).others
-    return [(describe_error(one), _place(one)) for one in _others_of(error)]
+    return [(in_words(one), _place(one)) for one in _others_of(error)]
+
+
+def notes_added(error: BaseException) -> list[str]:
+    """Return the notes of all exceptions that `raised_at` and `others_raised` tell of, each once."""
+    if issubclass(type(error), Told):
+        return cast("Told", error).notes
+    return list(dict.fromkeys(note for one in (*_chain_of(error), *_others_of(error)) for note in notes_of(one)))
 
 
 def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:

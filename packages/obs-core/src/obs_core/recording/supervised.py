@@ -14,6 +14,7 @@ from obs_core.recording.raised import (
     Told,
     came_while_handling,
     left_first,
+    notes_added,
     others_raised,
     raised_at,
     refs_of,
@@ -64,7 +65,8 @@ def _tell_of(error: Told | None) -> None:
         if error is not None:
             tasks = refs_of(tasks_ended_by(error), _root.run.id)
             chain, others, where = raised_at(error), others_raised(error), left_first(_root, error)
-            raised = records.Raised(ROOT, chain, others, where, tasks, came_while_handling(error))
+            handled, notes = came_while_handling(error), notes_added(error)
+            raised = records.Raised(ROOT, chain, others, where, tasks, handled, notes)
         _root.journal.append(raised)
         _root.journal.flush()
 

@@ -69,16 +69,20 @@ class _Watch:
         if tqdm is None:
             return
         now = clock.wall()
-        if now - self._looked < _EVERY:
-            return
-        self._looked = now
         run = self._run()
         try:
+            if now - self._looked < _EVERY and not self._has_closed_one():
+                return
+            self._looked = now
             if run is not None and run.is_recorded:  # a bar by itself, in a cell say, begins no execution
                 self._take(run, list(getattr(tqdm.tqdm, "_instances", ())), now)
         except Exception as error:
             # Another thread makes a bar just now, or this is a tqdm that nobody has seen yet: next time, or never.
             let_pass(error)
+
+    def _has_closed_one(self) -> bool:
+        """Tell whether a bar was closed since the last look, which tqdm notes in the bar: it may be the last look."""
+        return any(getattr(seen.bar, "disable", None) is True for seen in list(self._seen.values()))
 
     def _take(self, run: Run, bars: list[Any], now: int) -> None:
         for bar in bars:

@@ -23,7 +23,7 @@ from obs_core.recording.exit_status import closes_generator, ended_well
 from obs_core.recording.here import carried, count_missed, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
-from obs_core.recording.raised import came_while_handling, left_first, others_raised, raised_at
+from obs_core.recording.raised import came_while_handling, in_words, left_first, notes_added, others_raised, raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
 from obs_core.recording.unended import end_unended, unended
@@ -369,7 +369,7 @@ class _Call:
             error = None if ended_well(error) else error
             if not self._has_ended:
                 task.body_ends()
-                task.failure = None if error is None else describe_error(error)
+                task.failure = None if error is None else in_words(error)
                 self._leave(task)
             self._end(task, error)
 
@@ -389,7 +389,7 @@ class _Call:
     def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()
         ended = task.ended = clock.wall()
-        task.failure = None if error is None else describe_error(error)
+        task.failure = None if error is None else in_words(error)
         logs.end(task)
         inner, calls = (None, []) if error is None else self._came_from(error)
         if inner is not None:
@@ -555,7 +555,8 @@ class _Call:
                     self._raised = raised_at(error)
                 where = left_first(task, error)
                 others, handled = others_raised(error), came_while_handling(error)
-                task.append(records.Raised(_number(task), self._raised, others, where, while_handling=handled))
+                notes = notes_added(error)
+                task.append(records.Raised(_number(task), self._raised, others, where, [], handled, notes))
         status = "succeeded" if error is None else "failed"
         ended = records.TaskEnd(_number(task), wall_time, process_time, status, task.failure, task.start)
         self._has_ended = True  # no signal is handled between these two

@@ -22,6 +22,7 @@ __all__ = [
     "describe_error",
     "hides_itself",
     "int_text",
+    "notes_of",
     "shortened",
     "shown_fields",
     "shows_items",
@@ -33,6 +34,7 @@ _MOST_SORTED = 10_000
 _DEEPEST = 12
 _LONGEST_TEXT = 2_000
 _LONGEST_MESSAGE = 500
+_MOST_NOTES = 5
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
 
 # How a container is written, by the `__repr__` that its class has or inherits: a class with its own keeps it. By its
@@ -99,14 +101,38 @@ def describe_error(error: BaseException) -> str:
         "KeyError: 'JFK'"
     """
     try:
-        # Masked before it is cut: half of a secret would not be known any more.
-        message = " ".join(mask(limited(lambda: str.__str__(str(error)))[: 40 * _LONGEST_MESSAGE]).split())
+        message = _in_one_line(limited(lambda: str.__str__(str(error))))
     except BaseException as broken:
         let_pass(broken)
         message = "(its message cannot be had)"
-    if len(message) > _LONGEST_MESSAGE:
-        message = f"{message[:_LONGEST_MESSAGE]}..."
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return the first notes that `add_note` has added to an exception, each as one bounded line; never raises.
+
+    Args:
+        error: The exception; what stands in its ``__notes__`` may be anything.
+
+    Examples:
+        >>> error = ValueError("no such airport")
+        >>> error.add_note("row 5 of flights.csv")
+        >>> notes_of(error)
+        ['row 5 of flights.csv']
+    """
+    try:
+        notes: Any = limited(lambda: getattr(error, "__notes__", None))
+        texts = [note for note in notes[:_MOST_NOTES] if issubclass(type(note), str)] if type(notes) is list else []
+        return [line for text in texts if (line := _in_one_line(str.__str__(text)))]
+    except BaseException as broken:
+        let_pass(broken)
+        return []
+
+
+def _in_one_line(text: str) -> str:
+    # Masked before it is cut: half of a secret would not be known any more.
+    line = " ".join(mask(text[: 40 * _LONGEST_MESSAGE]).split())
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
 
 
 def _joined(pieces: Iterator[str], limit: int) -> str:
