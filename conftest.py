@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -136,14 +137,19 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item], unwanted: set[py
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Give properties fewer examples by day.
+    """Set aside what collection made, and by day have fewer examples tried."""
+    gc.freeze()  # a test that collects garbage need not look through all tests and their libraries
+    if not session.config.getoption("--nightly"):
+        _have_fewer_examples_tried(session.items)
+
+
+def _have_fewer_examples_tried(items: list[pytest.Item]) -> None:
+    """Give properties fewer examples.
 
     hypothesis keeps a test's settings, those from ``@settings`` or from the profile, on its function, under a name of
     its own: a profile alone would not reach tests that say their number themselves.
     """
-    if session.config.getoption("--nightly"):
-        return
-    functions = {getattr(item.obj, "__func__", item.obj) for item in session.items if isinstance(item, pytest.Function)}
+    functions = {getattr(item.obj, "__func__", item.obj) for item in items if isinstance(item, pytest.Function)}
     for function in functions:
         given = getattr(function, "_hypothesis_internal_use_settings", None)
         if given is not None:

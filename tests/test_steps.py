@@ -76,6 +76,11 @@ def test_what_needs_whylogs_runs_whole_on_the_newest_python_that_has_it(machine:
             assert whole in [f"{name}: {script}" for name, script in runs(listed).items()]
 
 
+def test_of_the_packages_that_are_tried_alone_the_one_that_takes_longest_begins_first(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13")
+    assert next(step.name for step in steps.all_steps() if step.package) == "floor.obs-core"
+
+
 def test_the_night_runs_every_python_with_every_pandas_and_each_package_with_oldest_and_newest(machine: Any) -> None:
     machine("3.11", "3.12", "3.13", "3.14")
     cells = {f"test.py3.{minor}-pandas{pandas}" for minor in (11, 12, 13, 14) for pandas in (2, 3)}

@@ -524,14 +524,15 @@ render(value)
 send_to = LOOKED_UP
 sys.setswitchinterval(1e-6)
 for kind in (Sent, Timeout, SystemExit, TimeoutError, Exception):
-    swallowed = sum(not draw_until(kind) for _ in range(100))
+    swallowed = sum(not draw_until(kind) for _ in range(TIMES))
     print(kind.__name__, swallowed)
 """
 
 
 @pytest.mark.parametrize("looked_up", ["pythonapi.{}", "pythonapi['{}']", "PyDLL(None).{}"])
-def test_what_another_thread_sends_goes_on_wherever_it_arrives(looked_up: str) -> None:
+def test_what_another_thread_sends_goes_on_wherever_it_arrives(looked_up: str, nightly: bool) -> None:
     program = SENDS.replace("LOOKED_UP", "ctypes." + looked_up.format("PyThreadState_SetAsyncExc"))
+    program = program.replace("TIMES", "100" if nightly else "40")
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
 
     assert told.stdout == "Sent 0\nTimeout 0\nSystemExit 0\nTimeoutError 0\nException 0\n", told.stderr

@@ -893,10 +893,15 @@ def alarms_that_raise(kind: type[BaseException]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+CAPTURE = "wandb.sdk.lib.console_capture"
+
+
 def _is_heard_by_wandb(frame: Any) -> bool:
     """Tell whether wandb, once it is imported, hears what is printed: it forgets what is raised there."""
+    if CAPTURE not in sys.modules:  # a walk up the stack at each call takes longer than all else
+        return False
     while frame is not None:
-        if frame.f_globals.get("__name__") == "wandb.sdk.lib.console_capture":
+        if frame.f_globals.get("__name__") == CAPTURE:
             return True
         frame = frame.f_back
     return False
@@ -921,18 +926,19 @@ def interrupted_at(number: int, call: Callable[[], object], kind: type[BaseExcep
 
     def look(frame: Any, event: str, _what: Any) -> None:
         nonlocal left, came, place
+        if event not in ("call", "c_return"):
+            return
         if frame.f_code.co_name == "<genexpr>" and sys.version_info < (3, 13):
             return  # these Pythons tell of a call when they close one, and there they lose what is raised
         if frame.f_code.co_filename == multiprocessing.process.__file__:
             return  # `logging.LogRecord` asks for the process's name, and forgets what is raised there
         if _is_heard_by_wandb(frame):
             return
-        if event in ("call", "c_return"):
-            left -= 1
-            if left < 0 and not came:
-                came, place = True, "".join(traceback.format_stack()[-6:])
-                sys.setprofile(None)
-                signal.raise_signal(signal.SIGALRM)
+        left -= 1
+        if left < 0 and not came:
+            came, place = True, "".join(traceback.format_stack(limit=6))
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGALRM)
 
     sys.setprofile(look)
     try:

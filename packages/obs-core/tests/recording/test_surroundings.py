@@ -14,6 +14,7 @@ from typing import Any
 
 from obs_core import execution, task
 from obs_core.assembly.loading import assembled
+from obs_core.journal.reader import segment_names, writer_of
 from obs_core.store import open_store
 from obs_core.testing import RecordingStore
 
@@ -84,16 +85,20 @@ def test_it_outlives_a_kill(tmp_path: Path, folder: Path) -> None:
     assert "msgspec" in noted(folder)[1]["imported"]
 
 
-def test_a_forked_child_and_its_parent_note_it_once(run_script: Callable[..., Any], folder: Path) -> None:
+def test_a_forked_child_leaves_it_to_its_parent_to_note_it(run_script: Callable[..., Any], folder: Path) -> None:
     run_script(
         source(after="import os\n    pid = os.fork()\n    work()\n    os.waitpid(pid, 0) if pid else os._exit(0)")
     )
     store = open_store(str(folder))
     (execution_id,) = store.names("executions")
-    segments = (folder / "executions" / execution_id).glob("*.jsonl*")
-    contents = [path.read_bytes() for path in segments]
-    lines = [zlib.decompress(one, wbits=31) if one[:2] == b"\x1f\x8b" else one for one in contents]
-    assert b"".join(lines).count(b'["surroundings"') == 1
+    writers, noting = set(), set()
+    for name in segment_names(store, execution_id):
+        content = (folder / name).read_bytes()
+        writers.add(writer_of(name))
+        if b'["surroundings"' in (zlib.decompress(content, wbits=31) if name.endswith(".gz") else content):
+            noting.add(writer_of(name))
+    # On a busy machine the parent may note it twice: after a second, and once more when more is imported.
+    assert (len(writers), noting) == (2, {"main"})
 
 
 def test_a_short_execution_without_a_task_goes_without(store: RecordingStore) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import Deck, current_context, load_execution, span, task
+from obs_core.background import Background
 from obs_core.journal import uploads
 from obs_core.store import using
 from obs_core.store.remote import RemoteStore
@@ -144,6 +145,30 @@ def test_a_store_that_never_answers_is_waited_for_once(
     assert sum(thread.name == "obs-upload" for thread in threading.enumerate()) <= uploads._MOST_THREADS
     assert capsys.readouterr().err.count("are lost") == 60
     store.held.set()
+
+
+def test_two_threads_that_begin_an_upload_at_once_begin_no_more_than_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, done = uploads.Uploads(), threading.Event()
+    start, meanwhile = Background.start, list[threading.Thread | None]()
+
+    def work() -> None:
+        done.wait()
+
+    def start_later(self: Background) -> None:
+        monkeypatch.setattr(Background, "start", start)
+        meanwhile.append(known.start(work))
+        self.start()
+
+    monkeypatch.setattr(uploads, "_MOST_THREADS", 1)
+    monkeypatch.setattr(Background, "start", start_later)
+    first = known.start(work)
+    assert first is not None
+    assert meanwhile == [None]
+    done.set()
+    first.join()
+    later = known.start(work)
+    assert later is not None, "those that are over count no more"
+    later.join()
 
 
 def test_a_store_that_answers_again_is_waited_for_again(tmp_path: Path) -> None:

@@ -44,18 +44,21 @@ class Uploads:
         Returns:
             The thread; None if too many are at work, or none could be started and the work was done here.
         """
-        self._threads = {thread for thread in list(self._threads) if thread.is_alive()}
-        if len(self._threads) >= _MOST_THREADS - spare:
-            return None
+        self._threads -= {each for each in list(self._threads) if each.ident is not None and not each.is_alive()}
         thread = Background(work, "obs-upload")
         try:
+            self._threads.add(thread)  # before they are counted: another thread may begin one meanwhile
+            if len(self._threads) > _MOST_THREADS - spare:
+                return None
             thread.start()
+            return thread
         except RuntimeError as error:  # the interpreter is ending, or threads are used up
             let_pass(error)
             work()
             return None
-        self._threads.add(thread)
-        return thread
+        finally:
+            if thread.ident is None:
+                self._threads.discard(thread)
 
     def wait(self, done: Callable[[], bool]) -> bool:
         """Wait until something is done, for as long as one may wait for this store; returns whether it is.
