@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -166,13 +163,13 @@ def shown_frame(page: Any) -> Any:
 
 def of_ui(url: str, execution: str) -> dict[str, str]:
     return {
-        "list": f"{url}/executions",
-        "execution": f"{url}/executions/{execution}",
-        "task": f"{url}/executions/{execution}/tasks/main.2",
-        "changes": f"{url}/executions/{execution}/changes",
-        "checked": f"{url}/executions?verdict=failed",
-        "pipeline": f"{url}/pipelines?name=nightly",
-        "comparison": f"{url}/compare?left={execution}&right={execution}",
+        "list": f"{url}executions",
+        "execution": f"{url}executions/{execution}",
+        "task": f"{url}executions/{execution}/tasks/main.2",
+        "changes": f"{url}executions/{execution}/changes",
+        "checked": f"{url}executions?verdict=failed",
+        "pipeline": f"{url}pipelines?name=nightly",
+        "comparison": f"{url}compare?left={execution}&right={execution}",
     }
 
 
@@ -192,23 +189,3 @@ def test_axe_finds_nothing_in_the_ui(browser: Any, serve: Callable[[Path], str],
         found[name] = violations(page, page.main_frame)
     context.close()
     assert {place: each for place, each in found.items() if each} == {}
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
-    """Serve a store with `obs ui`; gives the address."""
-    started: list[subprocess.Popen[str]] = []
-
-    def serving(store: Path) -> str:
-        command = [sys.executable, "-m", "obs_core", "ui", "--no-open", "--port", "0"]
-        index = ["--index", f"sqlite:///{tmp_path / 'index.sqlite'}"]
-        environment = {**os.environ, "OBS_STORE": str(store)}
-        server = subprocess.Popen([*command, *index], stdout=subprocess.PIPE, text=True, env=environment)
-        started.append(server)
-        assert server.stdout is not None
-        return next(found[0].rstrip("/") for line in server.stdout if (found := re.search(r"http://\S+", line)))
-
-    yield serving
-    for server in started:
-        server.terminate()
-        server.communicate()

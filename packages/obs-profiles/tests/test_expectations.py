@@ -670,7 +670,7 @@ def test_expectations_of_other_things_differ() -> None:
         Expectation("a", "quantile", at_most=3.0)
 
 
-_NUMBERS = (range(200_000), 10_002_973)
+_NUMBERS = (range(80_000, 110_000), 10_002_973)  # it shares 32 bits with 96,400
 _TEXTS = ([f"SKU-{number:06d}" for number in range(100_000)], "SKV-000839")
 
 
