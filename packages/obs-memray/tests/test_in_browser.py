@@ -73,15 +73,20 @@ def test_every_deck_shows_the_user_s_function_without_a_network(
     assert complaints == []
 
 
+LINE_AND_LABELS = """chart => {
+  const labels = [...chart.querySelectorAll(".bottom span")];
+  const [zero, top] = ["0 B", "40.0 MB"].map((text) => labels.find((one) => one.textContent.trim() === text));
+  return [chart.querySelector("polyline.heap"), zero, top].map((one) => one.getBoundingClientRect().toJSON());
+}"""
+
+
 def look_at_memory(frame: Any) -> None:
     """The chart climbs to what its axis calls 39 MB; the table names the line that allocated."""
     frame.locator(".obs-memory svg").wait_for()
-    top = frame.locator(".obs-memory .bottom span", has_text="40.0 MB").bounding_box()
-    line = frame.locator(".obs-memory polyline.heap").bounding_box()
-    zero = frame.locator(".obs-memory .bottom span", has_text=re.compile(r"^0 B$")).bounding_box()
-    ground, ceiling = (label["y"] + label["height"] / 2 for label in (zero, top))
-    assert abs(line["y"] + line["height"] - ground) < 5, "the line begins at zero"
-    assert abs(line["y"] - (ground + (ceiling - ground) * 39 / 40)) < 5, "and ends where its axis says 39 MB"
+    line, zero, top = frame.locator(".obs-memory").evaluate(LINE_AND_LABELS)
+    ground, ceiling = ((label["top"] + label["bottom"]) / 2 for label in (zero, top))
+    assert abs(line["bottom"] - ground) < 5, "the line begins at zero"
+    assert abs(line["top"] - (ground + (ceiling - ground) * 39 / 40)) < 5, "and ends where its axis says 39 MB"
     text = frame.locator(".obs-memory tbody").first.inner_text()
     assert re.search(r"39\.0 MB\s+5\s+allocate\s+test_in_browser\.py:\d+\s+kept\.append\(bytearray", text), text
     assert frame.locator("html").evaluate("root => root.scrollWidth <= root.clientWidth"), "nothing stands out"

@@ -20,10 +20,10 @@ DAY = 86_400
 LONG = "a pipeline whose name is longer than its column is wide, on any screen, as far as anybody knows"
 
 
-def expect(locator: Any) -> Any:
+def expect(locator: Any, what: str | None = None) -> Any:
     from playwright.sync_api import expect as expecting
 
-    return expecting(locator)
+    return expecting(locator, what)
 
 
 def record(name: str, runs: int, *, ago: float = 0.1, last: str = "good") -> None:
@@ -52,8 +52,9 @@ def record_all() -> None:
     record(LONG, 1)
 
 
-def names(page: Any) -> list[str]:
-    return [text.strip() for text in page.locator(".pipelines tbody tr:visible .names").all_inner_texts()]
+def shows(page: Any, names: list[str]) -> None:
+    """Wait until the list shows just these pipelines."""
+    expect(page.locator(".pipelines tbody tr:visible .names")).to_have_text(names)
 
 
 def opened(address: str, open_page: Callable[..., Any], count: int = 5, **options: Any) -> Any:
@@ -65,15 +66,17 @@ def opened(address: str, open_page: Callable[..., Any], count: int = 5, **option
 def test_what_needs_attention_comes_first_and_is_told(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     record_all()
     page = opened(f"{serve().url}pipelines", open_page)
-    assert names(page)[:3] == ["billing", "weather", "airports"]
     rows = page.locator(".pipelines tbody tr")
+    for place, name in enumerate(("billing", "weather", "airports")):
+        expect(rows.nth(place).locator(".names")).to_have_text(name)
     expect(rows.nth(0)).to_contain_text("late")
     expect(rows.nth(1).locator(".status")).to_have_text("Failed")
     expect(rows.nth(1)).to_contain_text("87.5 %")
     expect(rows.nth(2).locator(".main .verdict")).to_have_attribute("title", "1 check failed\nrows > 0: 0 rows")
     last = {one.name: one.id for one in reversed(list(list_executions()))}
-    for row, name in zip(rows.all()[:3], ("billing", "weather", "airports"), strict=True):
-        assert row.locator(".when a").get_attribute("href").endswith(f"/executions/{last[name]}")
+    for name in ("billing", "weather", "airports"):
+        link = rows.filter(has_text=name).locator(".when a")
+        expect(link).to_have_attribute("href", f"/executions/{last[name]}")
     expect(rows.filter(has_text="flights").locator(".number").first).to_contain_text("40.0 s")
     expect(rows.nth(0).locator(".number").first).to_contain_text("10.0 s")
     slow = rows.filter(has_text="flights")
@@ -91,23 +94,23 @@ def test_it_is_searched_narrowed_and_sorted(serve: Callable[..., Any], open_page
     record_all()
     page = opened(f"{serve().url}pipelines", open_page)
     page.locator("[data-search]").fill("LIGHTS")
-    assert names(page) == ["flights"]
+    shows(page, ["flights"])
     page.locator("[data-search]").fill("nowhere")
     expect(page.get_by_text("No pipeline matches")).to_be_visible()
     page.locator("[data-search]").fill("")
     page.get_by_role("button", name="Failed 1", exact=True).click()
-    assert names(page) == ["weather"]
+    shows(page, ["weather"])
     page.get_by_role("button", name="Checks failed 1", exact=True).click()
-    assert names(page) == ["airports"]
+    shows(page, ["airports"])
     page.get_by_role("button", name="All 5", exact=True).click()
     head = page.locator('th[data-sort="name"]')
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
-    assert names(page) == sorted(["flights", "weather", "airports", "billing", LONG])
+    shows(page, sorted(["flights", "weather", "airports", "billing", LONG]))
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
     page.locator('th[data-sort="duration"] button').click()
-    assert names(page)[0] == "flights"
+    expect(page.locator(".pipelines tbody tr:visible .names").first).to_have_text("flights")
 
 
 def test_a_pipeline_is_found_under_each_reason_for_attention(
@@ -120,8 +123,8 @@ def test_a_pipeline_is_found_under_each_reason_for_attention(
     found = {"Late 1": 1, "Failed 2": 2, "Lost 0": 0, "Checks failed 2": 2}
     for button, count in found.items():
         page.get_by_role("button", name=button, exact=True).click()
-        assert len(names(page)) == count, button
-    assert page.locator(".pipelines tbody tr:visible .verdict[data-outcome=failed]").count() == 2
+        expect(page.locator(".pipelines tbody tr:visible"), button).to_have_count(count)
+    expect(page.locator(".pipelines tbody tr:visible .verdict[data-outcome=failed]")).to_have_count(2)
 
 
 def test_it_follows_what_happens_and_stays_as_the_reader_left_it(
@@ -132,7 +135,7 @@ def test_it_follows_what_happens_and_stays_as_the_reader_left_it(
     page.locator("[data-search]").fill("weather")
     record("weather", 1, ago=0)
     expect(page.locator(".pipelines tbody tr:visible .status")).to_have_text("Succeeded")
-    assert names(page) == ["weather"]
+    shows(page, ["weather"])
 
 
 def test_a_site_has_it_too(write_site: Callable[..., Path], open_page: Callable[..., Any]) -> None:
@@ -140,7 +143,7 @@ def test_a_site_has_it_too(write_site: Callable[..., Path], open_page: Callable[
     site = write_site()
     page = opened((site / "index.html").as_uri().replace("index.html", "pipelines/index.html"), open_page)
     page.locator("[data-search]").fill("flights")
-    assert names(page) == ["flights"]
+    shows(page, ["flights"])
     page.locator(".names a", has_text="flights").click()
     expect(page.locator(".runs .whole td a")).to_have_count(8)
 

@@ -67,6 +67,7 @@ def test_one_click_leads_from_a_failure_to_what_changed(
     page.get_by_role("link", name="What changed").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("What changed since the last good run")
     expect(page.locator(".cards a").first).to_have_attribute("href", f"/executions/{good}")
+    page.wait_for_load_state()
     kinds = page.locator(".changes .about").all_inner_texts()
     assert kinds[0] == "status"
     assert {"task", "check", "log", "parameter", "input"} <= set(kinds)

@@ -21,6 +21,12 @@ from obs_ui.failures import Failure, Handled, failures_of
 from obs_ui.snapshots import FollowedExecution
 
 
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
 def recorded(run: Callable[[], Any], name: str = "night") -> tuple[str, list[Failure], list[Handled]]:
     with contextlib.suppress(Exception), execution(name) as begun:
         run()
@@ -318,7 +324,7 @@ def test_the_page_shows_one_box_and_one_folded_line(serve: Callable[..., Any], o
     folded.locator("summary").click()
     folded.get_by_role("link", name="flaky").first.click()
     page.get_by_role("tab", name="Error", selected=True).wait_for()
-    assert "refused: 0" in page.locator(".head .error").inner_text()
+    expect(page.locator(".head .error")).to_contain_text("refused: 0")
 
 
 @pytest.mark.browser
@@ -367,8 +373,8 @@ def test_calls_whose_exceptions_were_handled_are_one_line_of_the_tasks(
     amber = page.locator(".tree .folded .icon").evaluate("one => getComputedStyle(one).color")
     assert red == amber  # nothing failed that nobody handled
     page.locator(".tree").get_by_role("button", name="Show them").click()
-    assert rows.count() == 63
-    assert page.locator(".tree .folded").count() == 0
+    expect(rows).to_have_count(63)
+    expect(page.locator(".tree .folded")).to_have_count(0)
 
 
 def failed(id: str, name: str, parent: str | None, started: int, error: str = "Terminated: SIGTERM") -> TaskView:

@@ -228,6 +228,13 @@ def test_a_deck_that_never_ends_can_be_closed_and_the_others_still_open(
     expect(page.get_by_role("heading", name="Executions")).to_be_visible()
 
 
+ACCEPT_OFFER = """() => {
+  const button = document.querySelector(".panel:not(.away) .silence button");
+  button?.click();
+  return Boolean(button);
+}"""
+
+
 def test_a_hidden_deck_that_never_ends_is_not_the_last_that_is_seen(
     serve: Callable[..., Any], open_page: Callable[..., Any]
 ) -> None:
@@ -241,9 +248,8 @@ def test_a_hidden_deck_that_never_ends_is_not_the_last_that_is_seen(
     page.get_by_role("tab", name="also").click()
     shown = page.locator(".panel:not(.away) > iframe:not(.arriving)")
     offer = page.get_by_role("button", name="Close it")
-    expect(shown.or_(offer)).to_be_visible()  # a browser may give each deck a process of its own
-    if offer.is_visible():
-        offer.click()
+    expect(shown.or_(offer).first).to_be_visible()  # a browser may give each deck a process of its own
+    if page.evaluate(ACCEPT_OFFER):  # in one step: a slow deck that answers after all takes the offer back
         page.get_by_role("button", name="Open it again").click()
     expect(deck_frame(page).get_by_text("here too")).to_be_visible()
 

@@ -96,20 +96,22 @@ def test_turning_the_wheel_on_a_lane_zooms_all(serve: Callable[..., Any], open_p
 
 
 def test_the_pointer_tells_what_all_lanes_were_at_a_moment(
-    serve: Callable[..., Any], open_page: Callable[..., Any]
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
 ) -> None:
     page = open_page(f"{serve().url}executions/{trained(0.5, 0.25)}")
     said = lane(page, "loss").locator(".facts")
     expect(said).to_have_text("0.08333 to 0.5")
-    box = page.locator(".timeline canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 12.5 / 16, box["y"] + 12)
+    (width,) = measured(page, ".timeline canvas", "canvas => canvas.clientWidth")
+    page.locator(".timeline canvas").hover(position={"x": width * 12.5 / 16, "y": 12})
     expect(said).to_have_text("fit 0.5 0.1667 · fit 0.25 0.125")
     expect(lane(page, "Memory").locator(".facts")).to_have_text("400 MB")
     page.mouse.move(5, 5)
     expect(said).to_have_text("0.08333 to 0.5")
 
 
-def test_a_value_that_never_changed_and_gaps_are_seen(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+def test_a_value_that_never_changed_and_gaps_are_seen(
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
+) -> None:
     with FixedClock(1_795_000_000.0) as clock, execution("odd") as run:
         for name, values in {"same": (7, 7), "once": (1e301,), "nothing": (float("nan"), float("inf"))}.items():
             for value in values:
@@ -120,10 +122,10 @@ def test_a_value_that_never_changed_and_gaps_are_seen(serve: Callable[..., Any],
     expect(lane(page, "same")).to_have_attribute("aria-label", "same, 0 s to 6.00 s: 7")
     expect(lane(page, "once")).to_have_attribute("aria-label", "once, 0 s to 6.00 s: 1e+301")
     expect(lane(page, "nothing")).to_have_attribute("aria-label", "nothing, 0 s to 6.00 s: not finite")
-    middle = lane(page, "same").bounding_box()
-    line = lane(page, "same").locator("path").first.bounding_box()
-    assert middle["y"] < line["y"] < middle["y"] + middle["height"]
-    assert line["width"] == pytest.approx(middle["width"] / 6, abs=3)
+    boxes_of = "lane => [lane, lane.querySelector('path')].map((one) => one.getBoundingClientRect().toJSON())"
+    ((whole, line),) = measured(page, '.lane[data-lane="same"]', boxes_of)
+    assert whole["top"] < line["top"] < whole["bottom"]
+    assert line["width"] == pytest.approx(whole["width"] / 6, abs=3)
     expect(lane(page, "once").locator(".dots")).to_have_count(1)
 
 
@@ -145,9 +147,7 @@ def test_a_level_metric_that_was_logged_within_a_moment_is_seen(
             log_metric("level", 5)
         clock.advance(60)
     page = open_page(f"{serve().url}executions/{run.id}")
-    drawn = lane(page, "level").locator(".speck path")
-    expect(drawn).to_have_count(1)
-    assert drawn.evaluate("path => getComputedStyle(path).strokeLinecap") == "round"
+    expect(lane(page, "level").locator(".speck path")).to_have_css("stroke-linecap", "round")
     expect(page.locator("[data-metrics] canvas")).to_be_visible()
     page.wait_for_function(f"({INKED})() > 10")  # a dot of the curve's blue
 

@@ -92,7 +92,7 @@ def test_decks_appear_as_they_are_published(run: Run, serve: Callable[..., Any],
     run.tell("item")
     expect(deck_frame(page).get_by_text("step 2")).to_have_count(1)
     assert page.evaluate("scrollY") == 1500
-    assert deck_frame(page).get_by_text("step 0").count() == 1
+    expect(deck_frame(page).get_by_text("step 0")).to_have_count(1)
 
     page.get_by_role("tab", name="Deck 1").click()
     expect(deck_frame(page).get_by_text("new 1")).to_be_visible()
@@ -202,7 +202,7 @@ def test_the_list_moves_by_itself(
     row.get_by_role("checkbox").check()
     started = Run(start_script(SCRIPT))
     expect(row).to_have_count(2)
-    assert row.get_by_role("checkbox").nth(1).is_checked()
+    expect(row.get_by_role("checkbox").nth(1)).to_be_checked()
     run.tell("end")
     expect(row.nth(1)).to_have_attribute("data-status", "succeeded")
     started.process.kill()

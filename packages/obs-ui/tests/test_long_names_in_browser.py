@@ -27,6 +27,12 @@ OVERFLOWING = """() => [...document.querySelectorAll(".card, .side, .obs-panel, 
 LONG = "nightly_flights_of_all_airports_with_a_very_long_name_that_has_eighty_letters_xy"
 
 
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
 def record(rows: int = 1) -> str:
     @task(name=f"task_{LONG}")
     def fit(rows: int) -> dict[str, int]:
@@ -72,21 +78,22 @@ def test_long_names_overflow_nothing(serve: Callable[..., Any], open_page: Calla
 
 
 def test_a_task_s_duration_is_seen_beside_its_long_name(
-    serve: Callable[..., Any], open_page: Callable[..., Any]
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
 ) -> None:
     run = record()
     page = open_page(f"{serve().url}executions/{run}", width=1300)
-    status = page.locator(".tree .main .status").first.bounding_box()
-    name = page.locator(".tree .main a").first.bounding_box()
-    assert status["y"] < name["y"] + 20
-    assert status["x"] + status["width"] <= name["x"]
+    box_of = "one => one.getBoundingClientRect().toJSON()"
+    status, name, *_ = measured(page, ".tree .main .status, .tree .main a", box_of)
+    assert status["top"] < name["top"] + 20
+    assert status["right"] <= name["left"]
     deck = page.locator(".decks-of bdi[title]").first
     assert deck.get_attribute("title") == f"deck_{LONG}"
     assert deck.evaluate("one => [one.clientHeight < 30, one.scrollWidth > one.clientWidth]") == [True, True]
     page.locator(".tree .main a").first.click()
-    side = page.locator(".side").bounding_box()
-    took = page.locator(".side .took").first.bounding_box()
-    assert took["x"] + took["width"] <= side["x"] + side["width"]
+    expect(page.locator(".side .took").first).to_be_visible()
+    page.wait_for_load_state()  # with its styles
+    side, took, *_ = measured(page, ".side, .side .took", box_of)
+    assert took["right"] <= side["right"]
 
 
 TURNED, IN_ORDER = "safe\u202egpj.exe \u2066rtl", r"safe\u202egpj.exe \u2066rtl"
@@ -134,7 +141,7 @@ def test_no_name_turns_the_direction_of_what_follows_it(
 
 
 def test_deep_calls_keep_their_names_on_a_phone_and_are_folded_in_what_failed(
-    serve: Callable[..., Any], open_page: Callable[..., Any]
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
 ) -> None:
     @task
     def leaf(depth: int) -> None:
@@ -146,29 +153,29 @@ def test_deep_calls_keep_their_names_on_a_phone_and_are_folded_in_what_failed(
         leaf(30)
     flusher.flush_all()
     page = open_page(f"{serve().url}executions/{run.id}", width=375)
-    rows = page.locator(".tree tbody tr")
-    assert rows.count() == 31
+    heights = measured(page, ".tree tbody tr", "row => row.getBoundingClientRect().height")
+    assert len(heights) == 31
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert max(row.bounding_box()["height"] for row in rows.all()) < 60
-    assert min(name.bounding_box()["width"] for name in rows.locator(".main a").all()) > 20
+    assert max(heights) < 60
+    assert min(measured(page, ".tree tbody .main a", "name => name.getBoundingClientRect().width")) > 20
     failed = page.locator(".head .error")
-    assert failed.get_by_role("link", name="leaf").count() == 6
+    expect(failed.get_by_role("link", name="leaf")).to_have_count(6)
     failed.get_by_text("25 more").click()
-    assert failed.get_by_role("link", name="leaf").count() == 31
+    expect(failed.get_by_role("link", name="leaf")).to_have_count(31)
 
 
 def test_many_long_tags_and_names_of_spans_take_a_few_lines(
-    serve: Callable[..., Any], open_page: Callable[..., Any]
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
 ) -> None:
     with execution("run", tags={f"tag {number}": "v" * 100 for number in range(20)}) as run, span("span " * 60):
         pass
     flusher.flush_all()
     page = open_page(f"{serve().url}executions/{run.id}", width=1300)
-    assert page.locator(".facts .links").bounding_box()["height"] < 220
-    for name in page.locator(".hot td.main > a").all():
-        name.wait_for()
-        assert name.bounding_box()["height"] < 50
-        assert name.get_attribute("title")
+    (height,) = measured(page, ".facts .links", "tags => tags.getBoundingClientRect().height")
+    assert 0 < height < 220
+    page.locator(".hot td.main > a").first.wait_for()
+    names = measured(page, ".hot td.main > a", "name => [name.getBoundingClientRect().height, name.title]")
+    assert all(0 < height < 50 and title for height, title in names), names
 
 
 def test_no_piece_of_a_border_is_below_the_last_row_of_a_table(

@@ -246,9 +246,8 @@ def test_two_executions_are_compared_by_their_curves_too(
     expect(loss).to_contain_text("loss 100 points")
     expect(loss.locator(".u-label")).to_have_text(["step", "Left", "Right"])
     page = open_page(f"{serve().url}compare?left={right}&right={left}")
-    label, colour = page.locator(".u-label").nth(1), page.locator(".u-marker").nth(1)
-    expect(label).to_have_text("Left")
-    assert colour.evaluate("each => getComputedStyle(each).borderTopColor") == "rgb(47, 91, 216)"
+    expect(page.locator(".u-label").nth(1)).to_have_text("Left")
+    expect(page.locator(".u-marker").nth(1)).to_have_css("border-top-color", "rgb(47, 91, 216)")
     page = open_page(f"{serve().url}executions/{right}/changes")
     expect(page.locator(".u-label").nth(2)).to_have_text("This run")
 
@@ -273,10 +272,9 @@ def test_a_window_of_a_million_points_has_its_extremes(
     assert (54_321, 7.0) in zip(whole["steps"], whole["values"], strict=True)
 
 
-def rows(page: Any) -> list[str]:
-    """Return the last loss of each row of the list."""
-    found: list[str] = page.locator("td.metric-1 .last").all_inner_texts()
-    return found
+def shows(rows: Any, losses: list[str]) -> None:
+    """Wait until rows of the list have just these last losses."""
+    expect(rows.locator("td.metric-1 .last")).to_have_text(losses)
 
 
 def test_the_list_has_columns_for_the_metrics_that_most_runs_have(
@@ -294,16 +292,16 @@ def test_the_list_has_columns_for_the_metrics_that_most_runs_have(
     expect(cells.first).to_have_attribute("title", "loss: last 3.007, least 3.007, greatest 4")
     expect(cells.last.locator(".last")).to_have_text("not finite")
     expect(page.locator("td.metrics").first).to_have_text("+1")
-    assert rows(page) == ["0.5", "3.007", "1.007", "2.007"]
+    shows(page, ["0.5", "3.007", "1.007", "2.007"])
 
     head = page.locator("th.metric", has_text="loss")
     head.get_by_role("link", name="last").click()
     expect(head).to_have_attribute("aria-sort", "descending")
-    assert rows(page) == ["3.007", "2.007", "1.007", "0.5"]
+    shows(page, ["3.007", "2.007", "1.007", "0.5"])
     expect(page.locator(".only-measured")).to_have_text("only runs with loss")
     head.get_by_role("link", name="last").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
-    assert rows(page) == ["0.5", "1.007", "2.007", "3.007"]
+    shows(page, ["0.5", "1.007", "2.007", "3.007"])
     page.locator("th.metric", has_text="accuracy").get_by_role("link", name="greatest").click()
     expect(page.locator("th.metric .name")).to_have_text(["accuracy", "loss"])
     expect(page.locator(".executions tbody")).to_have_count(3)
@@ -335,23 +333,25 @@ def test_the_list_of_a_site_is_sorted_by_metrics_too(
     expect(head).to_have_attribute("aria-sort", "descending")
     visible = page.locator(".executions tbody:visible")
     expect(visible).to_have_count(3)
-    assert visible.locator("td.metric-1 .last").all_inner_texts() == ["3.007", "2.007", "1.007"]
+    shows(visible, ["3.007", "2.007", "1.007"])
     head.get_by_role("link", name="least").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
-    assert visible.locator("td.metric-1 .last").all_inner_texts() == ["1.007", "2.007", "3.007"]
+    shows(visible, ["1.007", "2.007", "3.007"])
     page.locator(".clear").click()
     expect(visible).to_have_count(4)
 
 
 def test_large_values_that_hardly_differ_are_told_apart_in_the_lane_and_at_the_pointer(
-    serve: Callable[..., Any], open_page: Callable[..., Any]
+    serve: Callable[..., Any], open_page: Callable[..., Any], measured: Callable[..., list[Any]]
 ) -> None:
     with execution("large") as run:
         for step in range(20):
             log_metric("sum", 1e9 + step / 1000, step=step)
     page = open_page(f"{serve().url}executions/{run.id}")
     expect(page.locator(".lane .facts")).to_have_text("1,000,000,000 to 1,000,000,000.019")
-    chart = page.locator("figure", has=page.locator(".u-over"))
-    box = chart.locator(".u-over").bounding_box()
-    chart.locator(".u-over").hover(position={"x": box["width"] - 2, "y": 50})
+    expect(page.locator("[data-pending]")).to_have_count(0)  # or the chart would move away from the pointer
+    chart = page.locator("section[data-ready] figure", has=page.locator(".u-over"))
+    expect(chart).to_be_visible()
+    (width,) = measured(page, "section[data-ready] figure .u-over", "drawing => drawing.clientWidth")
+    chart.locator(".u-over").hover(position={"x": width - 2, "y": 50})
     expect(chart.locator(".u-legend .u-value").last).to_have_text("1,000,000,000.019")

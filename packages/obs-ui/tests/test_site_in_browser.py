@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.server
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,8 +79,9 @@ def record(name: str, rows: int, **tags: str) -> str:
     return run.id
 
 
-def visible_names(page: Any) -> list[str]:
-    return [text.strip() for text in page.locator(".executions tbody:visible .names").all_inner_texts()]
+def shows(page: Any, names: list[str]) -> None:
+    """Wait until the list shows just these executions."""
+    expect(page.locator(".executions tbody:visible .names")).to_have_text(names)
 
 
 def test_the_list_is_searched_filtered_and_sorted_without_a_server(
@@ -89,26 +91,26 @@ def test_the_list_is_searched_filtered_and_sorted_without_a_server(
         record(name, rows, year="2013" if rows else "2014")
     page = open_page(address(write_site()))
     expect(page.locator(".executions tbody:visible")).to_have_count(3)
-    assert visible_names(page) == ["airports", "weather", "flights"]
+    shows(page, ["airports", "weather", "flights"])
     page.locator(".filters input[type=search]").fill("FLIGHTS year=2013")
     expect(page.locator(".executions tbody:visible")).to_have_count(1)
-    assert visible_names(page) == ["flights"]
-    assert "text=FLIGHTS" in page.url
+    shows(page, ["flights"])
+    expect(page).to_have_url(re.compile("text=FLIGHTS"))
     page.locator(".filters input[type=search]").fill("nowhere")
     expect(page.get_by_text("No execution matches")).to_be_visible()
     page.locator(".clear").click()
     expect(page.locator(".executions tbody:visible")).to_have_count(3)
     page.locator('.choices a[data-status="failed"]').click()
     expect(page.locator(".executions tbody:visible")).to_have_count(1)
-    assert visible_names(page) == ["weather"]
+    shows(page, ["weather"])
     expect(page.locator('.choices a[data-status="succeeded"] .how-many')).to_have_text("2")
     page.locator(".choices a", has_text="All").click()
     page.locator('th[data-sort="name"] a').click()
     expect(page.locator('th[data-sort="name"]')).to_have_attribute("aria-sort", "ascending")
-    assert visible_names(page) == ["airports", "flights", "weather"]
+    shows(page, ["airports", "flights", "weather"])
     page.get_by_role("link", name="year: 2014").click()
     expect(page.locator(".executions tbody:visible")).to_have_count(1)
-    assert visible_names(page) == ["weather"]
+    shows(page, ["weather"])
 
 
 def test_names_tags_and_days_narrow_as_they_do_with_a_server(
@@ -125,7 +127,7 @@ def test_names_tags_and_days_narrow_as_they_do_with_a_server(
         page.locator("tbody", has=page.get_by_role("link", name=name, exact=True)).locator(".all-runs").click()
         page.get_by_role("link", name="As a list").click()
         expect(page.get_by_text(f"only runs of {name}")).to_be_visible()
-        assert visible_names(page) == [name]
+        shows(page, [name])
         page.locator(".filters input[type=search]").fill("rain")
         expect(page.locator(".executions tbody:visible")).to_have_count(1 if name == "train" else 0)
         page.locator(".clear").click()
@@ -148,14 +150,14 @@ def test_an_execution_its_spans_tasks_decks_and_pipeline_are_one_click_apart(
     expect(page.locator(".said")).to_contain_text("0 rows have no airport")
     page.locator(".said a", has_text="read").click()
     expect(page.locator(".span-panel")).to_contain_text("rows")
-    assert "#span=" in page.url
+    expect(page).to_have_url(re.compile("#span="))
     page.locator("[data-metrics] canvas").first.wait_for()
     page.locator(".tree .main a", has_text="load").click()
     expect(page.locator("h1")).to_have_text("load")
     page.get_by_role("tab", name="Quality").click()
     deck = page.frame_locator(".panel:not(.away) > iframe:not(.arriving)")
     expect(deck.locator("#rows")).to_have_text("0 rows, object")
-    assert "deck=Quality" in page.url
+    expect(page).to_have_url(re.compile("deck=Quality"))
     page.reload()
     expect(page.get_by_role("tab", name="Quality")).to_have_attribute("aria-selected", "true")
     page.locator(".crumbs a", has_text="flights").click()

@@ -39,6 +39,12 @@ PAINTED = """canvas => {
 }"""
 
 
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
 @pytest.fixture
 def show(browser: Any) -> Any:
     """Draw a metric's values, and give the page."""
@@ -112,7 +118,7 @@ def test_a_chart_of_values_says_nothing_of_the_kind(show: Callable[..., Any]) ->
     page = show(1.0, math.nan)
     assert page.locator(".plot").evaluate("place => getComputedStyle(place, '::after').content") == "none"
     page.get_by_label("log scale").check()
-    assert page.locator(".plot").get_attribute("data-nothing") == ""
+    expect(page.locator(".plot")).to_have_attribute("data-nothing", "")
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 30])
@@ -136,7 +142,8 @@ def test_a_curve_of_large_values_that_hardly_differ_fills_its_chart(show: Callab
     assert len({one["text"] for one in ticks}) == len(ticks) < 10
     assert [one for one in ticks if one["left"] < 0] == []
     page.locator(".u-over").hover()
-    assert re.fullmatch(r"1,000,000,000\.0(09|1)", page.locator(".u-legend .u-value").nth(1).text_content())
+    pointed_at = page.locator(".u-legend .u-value").nth(1)
+    expect(pointed_at).to_have_text(re.compile(r"^1,000,000,000\.0(09|1)$"))
 
 
 @pytest.mark.parametrize("value", [1.0, 1e9, -1e9, 1e14, 1e-9])
@@ -171,7 +178,7 @@ def test_the_table_and_the_chart_write_a_number_alike(show: Callable[..., Any], 
     page = show(value)
     assert page.locator("table:not(.u-legend) tbody td").nth(1).text_content() == told
     page.locator(".u-over").hover()
-    assert page.locator(".u-legend .u-value").nth(1).text_content() == told
+    expect(page.locator(".u-legend .u-value").nth(1)).to_have_text(told)
 
 
 def test_a_chart_writes_numbers_as_the_table_does(browser: Any) -> None:

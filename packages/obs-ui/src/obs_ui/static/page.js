@@ -113,10 +113,11 @@ const release = () => setTimeout(() => {
   waiting.clear();
 });
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release, true);
+const question = () => location.pathname + location.search; // what follows the # says which span is open
 const refresh = async (part) => {
-  const place = location.href;
+  const place = question();
   const html = await partOf(part.dataset.part);
-  if (place === location.href) replace(part, html); // else something else is asked for meanwhile
+  if (place === question()) replace(part, html); // else something else is asked for meanwhile
 };
 const replace = (part, html) => {
   if (latest.get(part) === html) return;
@@ -307,6 +308,8 @@ document.addEventListener("keydown", (event) => {
 narrowHere?.(new URL(location.href).searchParams);
 if (!daysAreGiven()) nameZone(); // those of an address that somebody sent are of the sender's zone
 drawn(document);
-for (const part of all("[data-pending]")) refresh(part).catch(() => { offline.hidden = false; });
+for (const part of all("[data-pending]")) {
+  refresh(part).then(() => part.removeAttribute("data-pending"), () => { offline.hidden = false; });
+}
 for (const place of all("[data-lazy]")) draw(place);
 for (const place of all("[data-live]")) watch(place);
