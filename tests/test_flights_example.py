@@ -147,6 +147,7 @@ def test_every_tab_of_a_task_can_be_looked_at_in_the_ui(
     page.goto(f"{serve(store)}executions")
     page.get_by_role("link", name="flights", exact=True).click()
     page.locator(".tree td.main a", has_text="check").click()
+    page.get_by_role("tab", selected=True).wait_for()  # now all are there
     for tab in page.get_by_role("tab").all():
         tab.click()
         page.locator(".panel:not(.away) > iframe:not(.arriving)").wait_for()

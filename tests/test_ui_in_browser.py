@@ -42,6 +42,12 @@ def foreign(address):
     return address.startswith("http") and not address.startswith("http://127.0.0.1:")
 
 
+def expect(locator):
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
 def record(*items):
     @task(deck_fields=())
     def draw():
@@ -95,7 +101,7 @@ def test_a_flame_graph_of_memray_is_drawn(url, page, tmp_path):
         )
     page.goto(url + record(html.read_text()))
     frame(page).locator("svg .d3-flame-graph, svg.d3-flame-graph, #chart svg g").first.wait_for()
-    assert frame(page).locator("#chart svg g").count() > 1
+    frame(page).locator("#chart svg g").nth(1).wait_for(state="attached")
 
 
 @pytest.mark.whylogs

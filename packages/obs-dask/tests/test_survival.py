@@ -62,7 +62,7 @@ def test_a_killed_worker_leaves_its_open_task_and_the_next_worker_the_second_att
         before = client.submit(double, 21)
         before.result()
         mark = tmp_path / "died"
-        again = client.submit(span_then_die, str(mark), 2.5, pure=False)
+        again = client.submit(span_then_die, str(mark), 4.0, pure=False)
         assert again.result(timeout=60) == "survived"
     recorded = load_execution()
     assert recorded.status == "succeeded"
@@ -70,7 +70,7 @@ def test_a_killed_worker_leaves_its_open_task_and_the_next_worker_the_second_att
     assert (first.status, second.status) == ("lost", "succeeded")
     assert second.attributes["attempt"] == 2
     assert [one.name for one in first.children] == ["before the end"]
-    assert 1.0 < first.duration < float(mark.read_text()) + 0.1  # its last second at most is missing
+    assert 1.0 < first.duration < float(mark.read_text()) + 0.1  # its last second at most is missing, on a busy machine some more
     assert first.attributes["worker"] != second.attributes["worker"]
     gone = {worker.name: worker.status for worker in recorded.table.workers}
     assert gone[first.attributes["worker"]] == "gone"

@@ -114,10 +114,14 @@ const release = () => setTimeout(() => {
 });
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release, true);
 const question = () => location.pathname + location.search; // what follows the # says which span is open
+let asked = 0;
+const shown = new Map(); // of which question each part shows the answer: an earlier one may be answered later
+const isLatest = (part, number) => number >= (shown.get(part) ?? 0) && shown.set(part, number);
 const refresh = async (part) => {
+  const number = ++asked;
   const place = question();
   const html = await partOf(part.dataset.part);
-  if (place === question()) replace(part, html); // else something else is asked for meanwhile
+  if (place === question() && isLatest(part, number)) replace(part, html); // else something else is asked for meanwhile
 };
 const replace = (part, html) => {
   if (latest.get(part) === html) return;
@@ -133,15 +137,11 @@ const replace = (part, html) => {
   for (const lines of all(".said", part)) lines.scrollTop = state.above ?? lines.scrollHeight;
   drawn(part);
 };
-let asked = 0;
-const shown = new Map(); // of which question each place shows the answer: an earlier one may be answered later
 const draw = async (place) => {
   const number = ++asked;
   try {
     const html = await text(place.dataset.lazy);
-    if (number < (shown.get(place) ?? 0)) return;
-    shown.set(place, number);
-    replace(place, html);
+    if (isLatest(place, number)) replace(place, html);
   } catch (error) {
     latest.delete(place);
     place.textContent = `This cannot be shown: ${error.message}`;
