@@ -30,7 +30,12 @@ from obs_wandb.tracking import valid_name
 
 from .transaction_log import runs_in
 
-ACCOUNT: dict[str, Any] = {"project": "delays", "entity": "flights", "secret": Secret(group="wandb", key="API_KEY")}
+ACCOUNT: dict[str, Any] = {
+    "project": "delays",
+    "entity": "flights",
+    "secret": Secret(group="wandb", key="API_KEY"),
+    "timeout": 600,  # a busy machine may take more than a minute to start a run
+}
 
 
 class TestPackage(ImportContract):
