@@ -827,10 +827,10 @@ def test_a_program_of_another_user_goes_on_and_ends_as_it_does(folder: Path, is_
             env={**os.environ, "OBS_STORE": str(folder)},
         )  # fmt: skip
         assert process.stdout is not None
-        assert process.stderr is not None
         if process.stdout.readline() == "ready\n":
             break
         process.communicate(timeout=120)  # its user was not another one yet
+    assert process.stderr is not None
     if is_asked:
         process.send_signal(signal.SIGTERM)
     assert process.stderr.readline() == "obs: SIGTERM cannot be sent to another user's program\n"
