@@ -534,8 +534,8 @@ plain(
 @contextlib.contextmanager
 def alarm(handler: Callable[..., object]) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

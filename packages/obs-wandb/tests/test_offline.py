@@ -30,7 +30,12 @@ from obs_wandb.tracking import valid_name
 
 from .transaction_log import runs_in
 
-ACCOUNT: dict[str, Any] = {"project": "delays", "entity": "flights", "secret": Secret(group="wandb", key="API_KEY")}
+ACCOUNT: dict[str, Any] = {
+    "project": "delays",
+    "entity": "flights",
+    "secret": Secret(group="wandb", key="API_KEY"),
+    "timeout": 600,  # a busy machine may take more than a minute to start a run
+}
 
 
 class TestPackage(ImportContract):
@@ -160,7 +165,7 @@ def test_only_the_decorator_s_own_run_is_finished(work: Path) -> None:
     assert wandb.run is mine
     mine.log({"still": "open"})
     mine.finish()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     by_project = {run.project: run for run in runs_in(work)}
     while len(by_project) < 2 and time.monotonic() < deadline:  # the client's own process writes them
         time.sleep(0.1)

@@ -27,9 +27,10 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBS_STRICT", "0")
 
 
-def train_at(url: str, fails: bool = False, **arguments: Any) -> Any:
+def train_at(url: str, fails: bool = False, timeout: float = 600, **arguments: Any) -> Any:
+    # A busy machine may take more than a minute to start a run.
     @task
-    @wandb_init(**ACCOUNT, api_host=url, **arguments)
+    @wandb_init(**ACCOUNT, api_host=url, timeout=timeout, **arguments)
     def train() -> int:
         if wandb.run is not None:
             wandb.log({"loss": 0.5})

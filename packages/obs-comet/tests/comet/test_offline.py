@@ -24,6 +24,7 @@ ACCOUNT: dict[str, Any] = {
     "project_name": "delays",
     "workspace": "flights",
     "secret": Secret(group="comet", key="API_KEY"),
+    "timeout": 600,  # a busy machine may take more than a minute to start an experiment
 }
 
 

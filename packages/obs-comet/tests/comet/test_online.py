@@ -41,7 +41,7 @@ print("result", train())
 
 
 def run(
-    url: str, *, timeout: float = 60, fails: bool = False, decorator: str = "comet_ml_init", **environment: str
+    url: str, *, timeout: float = 600, fails: bool = False, decorator: str = "comet_ml_init", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a tracked task in a process of its own: what hangs in the client does not reach the next test."""
     experiment = "comet_ml.start()" if decorator == "comet_ml_login" else "comet_ml.get_running_experiment()"

@@ -233,7 +233,7 @@ thread.start()
 builtins.imports.wait()
 child = os.fork()
 if not child:
-    signal.alarm(20)
+    signal.alarm(60)
     import obs_core.first
     os._exit(3)
 _, status = os.waitpid(child, 0)

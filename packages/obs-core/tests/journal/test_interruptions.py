@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ from obs_core import (
 )
 from obs_core.cgroups import memory_cgroup
 from obs_core.journal import encoding, flusher, records, writer
+from obs_core.locks import Register
 from obs_core.recording import ends, faults, logs, scope, sigterm
 from obs_core.store import using
 from obs_core.store.descriptors import close_what_is_left
@@ -1095,12 +1097,12 @@ def test_the_background_thread_outlives_what_is_raised_in_it(
         written = threading.Event()
         monkeypatch.setattr(flusher, "_journals", [Broken(), journal])
         monkeypatch.setattr(journal, "beat", written.set)
-        assert written.wait(30)
+        assert written.wait(60)
         assert thread.is_alive()
 
 
 STRUCK_BEGINS = """
-import gc
+import gc, time
 from obs_core import execution
 from obs_core.journal import flusher
 
@@ -1125,6 +1127,9 @@ run.__exit__(None, None, None)
 del run
 flusher.flush_all()
 gc.collect()
+end = time.monotonic() + 60
+while flusher._open() and time.monotonic() < end:  # the thread may be in the midst of a round
+    time.sleep(0.01)
 print(struck, len(flusher._open()))
 """
 
@@ -1135,6 +1140,30 @@ def test_begins_that_a_timeout_strikes_leave_no_journal_behind(run_script: RunSc
     struck, left = map(int, run_script(STRIKE + STRUCK_BEGINS, env={"OBS_STRICT": "0"}).stdout.split())
     assert struck > 50
     assert left == 0
+
+
+def test_the_background_thread_holds_no_journal_between_two_rounds(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unused:
+        used = False
+
+        def beat(self) -> None: ...
+
+    rounds, journal = threading.Semaphore(0), Unused()
+    with execution("night"), monkeypatch.context() as patch:
+        patch.setattr(flusher, "INTERVAL", 0.01)
+        patch.setattr(flusher, "_journals", [])
+        patch.setattr(flusher, "_unused", Register())
+        patch.setattr(flusher, "_each_round", [rounds.release])
+        flusher._unused.add(journal)  # type: ignore[arg-type]
+        for _ in range(2):
+            assert rounds.acquire(timeout=60)
+        held = weakref.ref(journal)
+        del journal
+        for _ in range(2):
+            assert rounds.acquire(timeout=60)
+        assert held() is None
 
 
 def test_a_dead_background_thread_is_started_again(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:

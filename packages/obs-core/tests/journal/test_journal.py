@@ -188,7 +188,7 @@ def test_an_execution_ends_after_the_segment_that_the_background_thread_compress
 
     def compress_slowly(path: str, outline: Outliner | None) -> None:
         began.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         compress(path, outline)
 
     with execution("what is imported at the end of one", store=folder):
@@ -206,7 +206,7 @@ def test_an_execution_ends_after_the_segment_that_the_background_thread_compress
         journal.flush()  # the segment before is full now
         background = threading.Thread(target=journal.beat)
         background.start()
-        assert began.wait(10)
+        assert began.wait(60)
         threading.Timer(0.2, go_on.set).start()
     names = [path.name for path in (folder / "executions" / run.id).iterdir()]
     background.join()

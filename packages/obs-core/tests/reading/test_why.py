@@ -46,7 +46,7 @@ from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
 import ctypes, os, signal, sys, time
-from obs_core import execution, list_executions, load_execution, span, task, track
+from obs_core import current_context, execution, list_executions, load_execution, span, task, track
 
 @task
 def fit(rows):
@@ -60,7 +60,9 @@ with execution("train"):
 
 OF_SEGFAULT = "ctypes.string_at(0)"
 OF_EXIT = "os._exit(3)"
-OF_KILL = "time.sleep(1.3); os.kill(os.getpid(), signal.SIGKILL)"
+WRITES = "while not current_context().state.journal.flush(wait=True): pass"
+"""Goes on once all is written, which another thread may be in the midst of."""
+OF_KILL = f"{WRITES}\n        os.kill(os.getpid(), signal.SIGKILL)"
 OF_TERM = "os.kill(os.getpid(), signal.SIGTERM)"
 WAITS = "for _ in range(3000): time.sleep(0.1)"
 LINE = SOURCE[: SOURCE.index("HOW")].count("\n") + 1
@@ -260,7 +262,7 @@ def test_an_exception_is_told_with_its_place_its_span_and_the_inputs(
 def test_a_span_that_may_have_ended_in_the_last_silence_is_said_to_be_seen_last(
     train: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
-    train(OF_KILL, run=True).communicate(timeout=120)
+    train(f"time.sleep(1.3)\n        {OF_KILL}", run=True).communicate(timeout=120)
     run = load_execution("last", folder)
     end = run.why().at
     for known, told in ((50_000_000, "was last seen in"), (650_000_000, "was in")):
@@ -445,7 +447,8 @@ def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
     train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It says so much that it writes no sign of life beside, and more than is read whole.
-    train(f"[span('epoch').__enter__().__exit__(None, None, None) for _ in range(2000)]; {OF_KILL}").communicate()
+    says = "[span('epoch').__enter__().__exit__(None, None, None) for _ in range(2000)]"
+    train(f"{says}\n        {OF_KILL}").communicate()
     (view,) = list_executions(folder)
     assert view.status == "lost"
     assert view.duration == load_execution(view.id, folder).view.duration > 0
@@ -513,14 +516,20 @@ def test_an_exception_is_only_said_to_be_caused_by_what_it_was_raised_from(
 def test_of_one_that_hangs_in_a_loop_the_task_is_told_after_its_time_too(
     train: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
-    hangs = "for part in track(range(40), 'parts'): part < 9 or time.sleep(300)"
-    process = train(hangs, run=True, options=("--timeout", "4"))
-    process.communicate(timeout=120)
+    hangs = f"""for part in track(range(40), 'parts'):
+            if part == 9:
+                {WRITES}
+                print("hangs", flush=True)
+                time.sleep(300)"""
+    for seconds in ("2", "20", "100"):  # a busy machine needs more until it hangs
+        said, _ = train(hangs, run=True, options=("--timeout", seconds)).communicate(timeout=120)
+        if "hangs" in said:
+            break
     found = newest(folder)
     assert found.paragraph.startswith("fit of train had not ended after")
     assert [loop.partition(" it, ")[0] for loop in found.loops] == ["parts: 9 of 40"]
     assert [name for name, _ in found.inputs] == ["rows"]
-    assert (found.task, found.lines) == ("fit", ["ready"])
+    assert (found.task, found.lines) == ("fit", ["ready", "hangs"])
 
 
 def test_one_that_hangs_and_is_told_to_end_from_outside_leaves_its_stack(
@@ -569,7 +578,7 @@ def memory_cgroup() -> Iterator[Path]:
             made.rmdir()
         pytest.skip(f"no memory cgroup can be made here: {error}")
     yield made
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             made.rmdir()
@@ -617,7 +626,8 @@ class Sampling:
                 journal.append(records.Sample(at, used))
             journal.append(records.Calls(1, [(-1, "main", "/jobs/train.py", 4), (1, "merged", "/jobs/join.py", 88)]))
             journal.append(records.Stacks(journal.now(), [("Other", None, 1), ("MainThread", None, 2)]))
-            journal.flush()
+            while not journal.flush(wait=True):
+                pass
         sampled.append(1)
 
 sampled = []
@@ -1037,8 +1047,8 @@ def test_the_last_sign_of_life_of_what_wrote_only_its_beginning_is_that(
 
 
 OF_LOOP = """
-import os, signal, time
-from obs_core import task, track
+import os, signal
+from obs_core import current_context, task, track
 
 @task
 def fit(rows):
@@ -1046,7 +1056,8 @@ def fit(rows):
         pass
     for epoch in track(range(30), "epoch"):
         if epoch == 20:
-            time.sleep(2.5)
+            while not current_context().state.journal.flush(wait=True):
+                pass
             os.kill(os.getpid(), signal.SIGKILL)
 
 @task

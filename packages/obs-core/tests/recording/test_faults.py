@@ -141,11 +141,17 @@ with execution("a"):
 
 
 def test_a_script_without_an_execution_leaves_its_stack_too(run_script: Run, folder: Path) -> None:
-    source = f"{BEGIN}from obs_core import span\nwith span('a'):\n    time.sleep(2.5)\n    os.kill(os.getpid(), 15)"
+    source = f"""{BEGIN}
+from obs_core import span
+from obs_core.recording import faults
+with span("a"):
+    while not faults._watch.runs: time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
     done = run_script(source, check=False)
     assert done.returncode == -signal.SIGTERM
     (file,) = left(folder)
-    assert 'script.py", line 6' in file.read_text()
+    assert 'script.py", line 8' in file.read_text()
 
 
 def test_a_program_that_closes_everything_gets_no_stack_into_its_files(run_script: Run, tmp_path: Path) -> None:

@@ -371,14 +371,15 @@ def test_parameters_are_read_back(store: RecordingStore) -> None:
 
 def test_the_metrics_tab_is_in_the_report_of_a_killed_task(run_script: RunScript, folder: Path) -> None:
     source = """
-import os, signal, time
-from obs_core import log_metric, task, track
+import os, signal
+from obs_core import current_context, log_metric, task, track
 @task
 def fit():
     for step in track(range(100), "epoch 3"):
         log_metric("loss", 1 / (step + 1), step=step)
         if step == 41:
-            time.sleep(2.5)
+            while not current_context().state.journal.flush(wait=True):
+                pass
             os.kill(os.getpid(), signal.SIGKILL)
 fit()
 """

@@ -268,11 +268,14 @@ def test_bars_of_tqdm_are_recorded(run_script: RunScript, folder: Path) -> None:
     source = """
 import time
 from obs_core import task
+from obs_core.recording.here import innermost
 from tqdm import tqdm
 @task
 def fit():
+    (watch,) = innermost().task.run.progress
     for item in tqdm(range(5), desc="theirs"):
-        time.sleep(0.5)
+        while not watch._shown:  # obs looks each second
+            time.sleep(0.01)
 fit()
 """
     run_script(source)

@@ -39,7 +39,7 @@ class Counting:
 
 samplers._made = lambda: [Counting()]
 
-def wait_for(seen, patience=30):
+def wait_for(seen, patience=60):
     end = time.monotonic() + patience
     while not seen() and time.monotonic() < end:
         time.sleep(0.02)
@@ -149,7 +149,7 @@ def hold():
 def waiting():
     wait_for(lambda: sampled(1))
     flusher.each_round(hold)
-    assert held.wait(30)
+    assert held.wait(60)
     wait_for(lambda: sampled(3))
     assert sampled(3)
     end.set()

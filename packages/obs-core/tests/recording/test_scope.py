@@ -462,7 +462,7 @@ def test_a_thread_that_outlives_its_span_belongs_to_what_is_still_open_around_th
     ended = threading.Event()
 
     def work() -> None:
-        ended.wait(30)
+        ended.wait(60)
         with span("late"):
             pass
 
@@ -761,11 +761,11 @@ def test_a_generator_that_goes_on_in_another_thread_is_seen_there_alone(
             held.append(rows(seen))
             next(held[0])
             begun.set()
-            ended.wait(30)
+            ended.wait(60)
 
     @task
     def go_on(thread: threading.Thread) -> None:
-        begun.wait(30)
+        begun.wait(60)
         seen.append(getattr(scope_of_thread(thread.ident or 0), "name", None))
         next(held[0])
         seen.append(seen_in())
@@ -804,7 +804,7 @@ def handed_to_a_loop() -> Iterator[Callable[[], None]]:
     def hand_over() -> None:
         if not thread.ident:
             thread.start()
-        asyncio.run_coroutine_threadsafe(handed(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(handed(), loop).result(60)
 
     yield hand_over
     loop.call_soon_threadsafe(loop.stop)
@@ -832,14 +832,14 @@ def test_what_a_thread_without_a_context_hands_to_a_loop_belongs_to_nothing(
     begun, done = threading.Event(), threading.Event()
 
     def outside() -> None:
-        begun.wait(30)
+        begun.wait(60)
         handed_to_a_loop()
         done.set()
 
     @task
     def waits() -> None:
         begun.set()
-        done.wait(30)
+        done.wait(60)
 
     handed_to_a_loop()
     thread = threading.Thread(target=outside)
@@ -882,7 +882,7 @@ def test_tasks_in_a_pool_are_children_of_who_submits_them(store: RecordingStore)
 
     @task
     def piece(number: int) -> None:
-        barrier.wait(30)
+        barrier.wait(60)
 
     @task
     def fan_out() -> None:
@@ -908,7 +908,7 @@ def test_overlapping_requests_in_threads_are_executions_of_their_own(store: Reco
 
     @task
     def handle() -> None:
-        barrier.wait(30)
+        barrier.wait(60)
 
     threads = [threading.Thread(target=handle) for _ in range(3)]
     for thread in threads:
@@ -955,7 +955,7 @@ def test_what_a_thread_does_after_its_task_belongs_to_what_goes_on_around_that(s
     ended = threading.Event()
 
     def work() -> None:
-        ended.wait(30)
+        ended.wait(60)
         part(1)
 
     @task
@@ -980,7 +980,7 @@ def test_a_thread_that_was_there_before_stands_by_itself_while_a_task_runs(store
     begun, ended = threading.Event(), threading.Event()
 
     def background() -> None:
-        begun.wait(30)
+        begun.wait(60)
         part(1)
         ended.set()
 
@@ -990,7 +990,7 @@ def test_a_thread_that_was_there_before_stands_by_itself_while_a_task_runs(store
     @task
     def work() -> None:
         begun.set()
-        ended.wait(30)
+        ended.wait(60)
 
     work()
     thread.join()
@@ -1102,9 +1102,9 @@ def test_two_tasks_that_share_a_pool_get_their_own_work(store: RecordingStore) -
 
     def both(name: str, pool: ThreadPoolExecutor) -> None:
         with execution(name):
-            barrier.wait(30)
+            barrier.wait(60)
             list(pool.map(part, range(3)))
-            barrier.wait(30)
+            barrier.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
         threads = [threading.Thread(target=both, args=(name, pool)) for name in "ab"]
@@ -1132,11 +1132,11 @@ def test_a_thread_is_its_starters_whatever_else_runs(store: RecordingStore) -> N
 
     def run(name: str) -> None:
         with execution(name):
-            barrier.wait(30)
+            barrier.wait(60)
             thread = threading.Thread(target=part, args=(1,))
             thread.start()
             thread.join()
-            barrier.wait(30)
+            barrier.wait(60)
 
     threads = [threading.Thread(target=run, args=(name,)) for name in "ab"]
     for thread in threads:

@@ -373,7 +373,7 @@ with execution("night"):
     pid = os.fork()
     if not pid:
         lock = multiprocessing.Lock()
-        signal.alarm(20)
+        signal.alarm(60)
         with span("part"), lock:
             threading.Timer(0.1, get_it_elsewhere).start()
             lock.acquire()

@@ -221,8 +221,8 @@ def test_one_span_object_that_threads_enter_at_once_is_a_span_of_each(store: Rec
 
     def request(number: int) -> None:
         with span(f"request {number}"), contextlib.suppress(ValueError), read:
-            entered.wait(30)
-            turns[number].wait(30)
+            entered.wait(60)
+            turns[number].wait(60)
             clock.advance(1)
             raise ValueError if number else KeyboardInterrupt
 
@@ -234,7 +234,7 @@ def test_one_span_object_that_threads_enter_at_once_is_a_span_of_each(store: Rec
         threads = [threading.Thread(target=quietly, args=(number,)) for number in range(2)]
         for thread in threads:
             thread.start()
-        entered.wait(30)
+        entered.wait(60)
         for turn, thread in zip(turns, threads, strict=True):
             turn.set()
             thread.join()

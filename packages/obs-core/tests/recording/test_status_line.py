@@ -369,7 +369,7 @@ with execution("flights"):
     fit(body)
 """
     with started(terminal, folder, body):
-        terminal.until(lambda shown: bool(re.search(r"fit [23] s", shown.last_row())))
+        terminal.until(lambda shown: bool(re.search(r"fit ([2-9]|\d\d) s", shown.last_row())))
         go_on(folder)
         while terminal.read():
             pass

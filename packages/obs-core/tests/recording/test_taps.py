@@ -233,7 +233,7 @@ def listen(stream, listener):  # whoever is about to listen lets the other one c
 def serve():
     meet.wait()
     with execution("request"):
-        end.wait(timeout=20)
+        end.wait(timeout=60)
 
 logs.listen = listen
 end = threading.Barrier(2)
@@ -363,7 +363,8 @@ fit()
 assert "write" not in vars(sys.stdout) and "write" not in vars(sys.stderr)
 """)
     said = kept(folder)
-    assert [text for text in said if "inner" not in text] == [
+    # What stands of the loops themselves depends on how long they took.
+    assert [text for text in said if not text.startswith(("inner", "outer"))] == [
         "step 0",
         "step 0",
         "between",

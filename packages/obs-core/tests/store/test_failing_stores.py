@@ -280,7 +280,7 @@ def test_many_segments_of_a_shared_store_are_fetched_at_a_time_and_come_in_order
 
         def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
             if next(asked) < 8:
-                together.wait(timeout=30)
+                together.wait(timeout=60)
             return super().get(path, start, size)
 
     store = DistantStore("memory://distant")

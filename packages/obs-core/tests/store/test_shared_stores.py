@@ -78,7 +78,7 @@ def test_lines_do_not_wait_for_files(tmp_path: Path) -> None:
         with span("step"):
             pass
         current_context().state.journal.flush()
-        until, names, items = time.monotonic() + 30, list[str](), list[str]()
+        until, names, items = time.monotonic() + 60, list[str](), list[str]()
         while "step" not in names and time.monotonic() < until:  # an earlier upload may have come first
             time.sleep(0.005)
             if any(path.endswith(".jsonl.gz") for path in store.puts):
@@ -103,7 +103,7 @@ def test_files_are_written_side_by_side(tmp_path: Path) -> None:
     class WaitsForFour(DistantStore):
         def put(self, path: str, content: bytes) -> None:
             if "/blobs/" in path:
-                together.wait(30)
+                together.wait(60)
             super().put(path, content)
 
     with using(WaitsForFour(tmp_path.name)):

@@ -505,8 +505,8 @@ def test_one_attach_that_threads_enter_at_once_is_left_by_each_for_itself(store:
 
     def work(attached: attach, number: int) -> None:
         with attached, span(f"inside {number}"):
-            entered.wait(30)
-            turns[number].wait(30)
+            entered.wait(60)
+            turns[number].wait(60)
         with attached, span(f"again {number}"):
             pass
 
@@ -518,7 +518,7 @@ def test_one_attach_that_threads_enter_at_once_is_left_by_each_for_itself(store:
                 threads = [threading.Thread(target=work, args=(attached, number)) for number in range(2)]
                 for thread in threads:
                     thread.start()
-                entered.wait(30)
+                entered.wait(60)
                 for turn, thread in zip(turns, threads, strict=True):
                     turn.set()
                     thread.join()

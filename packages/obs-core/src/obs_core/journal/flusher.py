@@ -369,14 +369,19 @@ def _flush_forever() -> None:
         # is. This thread lives on: each journal is tried again in a second.
         with contextlib.suppress(BaseException):
             _close_waiting()
-        for journal in [*_open(), *_stragglers()]:
-            with contextlib.suppress(BaseException):
-                journal.beat()
+        _beat()
         for work in _each_round:
             with contextlib.suppress(BaseException):
                 work()
         if _survivor is not None and not _survivor.is_there():
             _end_without_it()
+
+
+def _beat() -> None:
+    # Not in the thread's own frame: what that names lives until the next round, and a journal that lives has one.
+    for journal in [*_open(), *_stragglers()]:
+        with contextlib.suppress(BaseException):
+            journal.beat()
 
 
 def _do_what_is_hurried_until(due: float) -> None:
