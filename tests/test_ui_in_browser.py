@@ -42,12 +42,6 @@ def foreign(address):
     return address.startswith("http") and not address.startswith("http://127.0.0.1:")
 
 
-def expect(locator):
-    from playwright.sync_api import expect as expecting
-
-    return expecting(locator)
-
-
 def record(*items):
     @task(deck_fields=())
     def draw():

@@ -70,7 +70,8 @@ def test_a_killed_worker_leaves_its_open_task_and_the_next_worker_the_second_att
     assert (first.status, second.status) == ("lost", "succeeded")
     assert second.attributes["attempt"] == 2
     assert [one.name for one in first.children] == ["before the end"]
-    assert 1.0 < first.duration < float(mark.read_text()) + 0.1  # its last second at most is missing, on a busy machine some more
+    # Its last second at most is missing; on a busy machine some more.
+    assert 1.0 < first.duration < float(mark.read_text()) + 0.1
     assert first.attributes["worker"] != second.attributes["worker"]
     gone = {worker.name: worker.status for worker in recorded.table.workers}
     assert gone[first.attributes["worker"]] == "gone"
