@@ -354,6 +354,25 @@ def test_the_difference_comes_first_that_the_exception_names_then_what_the_faile
     assert f": {'; '.join(found.differences)}. That one took " in found.paragraph
 
 
+def test_the_number_of_the_line_that_raised_names_no_argument(folder: Path) -> None:
+    source = "\n" * 332 + "def join(): raise ValueError('no such airport')"
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "join.py", "exec"), namespace)
+
+    @task
+    def fit(depth: int, rows: int) -> None:
+        if rows == 333:
+            namespace["join"]()
+
+    with execution("train", store=folder):
+        fit(50, 444)
+    with pytest.raises(ValueError), execution("train", store=folder):
+        fit(70, 333)
+    found = newest(folder)
+    assert found.place.endswith("join.py:333")
+    assert found.differences == ["fit's depth was 50, now 70", "fit's rows was 444, now 333"]
+
+
 SCORES = """
 import sys
 from obs_core import execution, task

@@ -165,10 +165,13 @@ _WORD = re.compile(r"[\w.:/-]+")
 
 
 def _is_said(name: str, said: str, unless: str = r"|\.\w") -> bool:
-    """Tell whether a message has a name, or a value, as a word of its own; what is a part of a module follows a dot."""
+    """Tell whether a message has a name, or a value, as a word of its own.
+
+    What follows a dot is a part of a module, and the number behind a file of Python is that of a line.
+    """
     if len(name) < _SHORTEST_NAME or len(name) > _LONGEST:
         return False
-    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w{unless})", said) is not None
+    return re.search(rf"(?<![\w.])(?<!\.py:){re.escape(name)}(?!\w{unless})", said) is not None
 
 
 # In words
