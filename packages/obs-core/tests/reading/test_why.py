@@ -356,7 +356,7 @@ def test_the_difference_comes_first_that_the_exception_names_then_what_the_faile
 
 def test_the_number_of_the_line_that_raised_names_no_argument(folder: Path) -> None:
     source = "\n" * 332 + "def join(): raise ValueError('no such airport')"
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Callable[[], None]] = {}
     exec(compile(source, "join.py", "exec"), namespace)
 
     @task
@@ -366,7 +366,7 @@ def test_the_number_of_the_line_that_raised_names_no_argument(folder: Path) -> N
 
     with execution("train", store=folder):
         fit(50, 444)
-    with pytest.raises(ValueError), execution("train", store=folder):
+    with pytest.raises(ValueError, match="no such airport"), execution("train", store=folder):
         fit(70, 333)
     found = newest(folder)
     assert found.place.endswith("join.py:333")
