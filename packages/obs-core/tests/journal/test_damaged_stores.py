@@ -477,6 +477,19 @@ def test_a_batch_whose_clock_is_damaged_does_not_move_what_comes_after_a_lost_he
     assert nobody_knows.startswith(b'["torn",')
 
 
+@pytest.mark.parametrize("damage", [(b'["head"', b'["hea\xe4"'), (b",1]", b",1U"), (b",1]\n", b",1]K")])
+def test_of_lines_whose_head_and_checks_are_all_damaged_none_is_shown(damage: tuple[bytes, bytes]) -> None:
+    batch = sealed(b'["head",1,"id","main",7,["","",0,0],"","",1]\n["beat",5]\n["beat",6]\n', 2, 0, 7)
+    damaged = batch.replace(*damage).replace(b'["check"', b'["chec\xeb"')
+    assert sound_batches(damaged) == b'["torn",%d,%d]\n' % (damaged.count(b"\n"), len(damaged))
+
+
+def test_lines_that_were_written_in_no_batches_are_taken_as_they_stand() -> None:
+    earlier = b'["head",1,"id","main",7,["","",0,0],"",""]\n["beat",5]\n'
+    assert sound_batches(earlier) == earlier, "obs-core 0.1 wrote no batches"
+    assert sound_batches(b'["beat",5]\n', whole=False) == b'["beat",5]\n', "nor did it here, maybe"
+
+
 def nested_checks(size: int) -> bytes:
     """A segment of lines that each claim to check all that is before them."""
     lines = bytearray(b'["head",1,"","",0,["","",0,0],"",""]\n')

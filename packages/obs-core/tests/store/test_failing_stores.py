@@ -284,10 +284,13 @@ def test_many_segments_of_a_shared_store_are_fetched_at_a_time_and_come_in_order
             return super().get(path, start, size)
 
     store = DistantStore("memory://distant")
-    paths = [f"journal/writer{number}-1.jsonl" for number in range(32)]
-    for path in paths:
-        store.put(path, path.encode())
-    assert list(read_segments(store, paths)) == [(path, path.encode()) for path in paths]
+    lines = {
+        f"journal/writer{number}-1.jsonl": b'["head",1,"night","writer%d",1,["","",0,0],"",""]\n' % number
+        for number in range(32)
+    }
+    for path, line in lines.items():
+        store.put(path, line)
+    assert list(read_segments(store, list(lines))) == list(lines.items())
     store.remove("journal")
 
 

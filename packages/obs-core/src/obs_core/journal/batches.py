@@ -15,6 +15,8 @@ _BEGINNING = b'["check",'
 _CHECK = re.compile(rb'\["check",(\d{1,12}),(\d{1,12}),(\d{1,10}),(\d{1,15}),(-?\d{1,19})\]\n')
 _CLOCK = re.compile(rb'^\["check",\d{1,12},\d{1,12},\d{1,10},\d{1,15},(-?\d{1,19})\]\n', re.MULTILINE)
 _HEAD = b'["head",'
+_END_OF_UNCHECKED = b'"]'
+"""What the head of a segment of 0.1 ends with: its version. Of others it is followed by a number."""
 
 
 def sealed(lines: bytes, count: int, before: int, clock: int) -> bytes:
@@ -29,10 +31,19 @@ def sealed(lines: bytes, count: int, before: int, clock: int) -> bytes:
     return b'%b["check",%d,%d,%d,%d,%d]\n' % (lines, len(lines), count, crc32(lines), before, clock)
 
 
-def is_checked(lines: bytes) -> bool:
-    """Tell whether a segment's lines are in batches that can be checked; those of obs-core 0.1 were not."""
-    head = lines[: lines.find(b"\n")] if lines.startswith(_HEAD) else b""
-    return head.endswith(b",1]") or next(_checks(lines), None) is not None
+def is_checked(lines: bytes, *, whole: bool = True) -> bool:
+    """Tell whether a segment's lines are in batches that can be checked; those of obs-core 0.1 were not.
+
+    Args:
+        lines: Lines of a segment.
+        whole: Whether they are all from the beginning on. Then only a sound head of 0.1 says that they are in none: if
+            theirs is damaged, and so is each line that checks a batch, nothing is known of them.
+    """
+    if next(_checks(lines), None) is not None:
+        return True
+    if lines.startswith(_HEAD):
+        return not lines[: lines.find(b"\n")].endswith(_END_OF_UNCHECKED)
+    return whole
 
 
 def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
@@ -46,7 +57,7 @@ def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
         lost: Bytes that had to be left out before.
         whole: Whether they are all from the beginning on; else there need not be a head.
     """
-    if not is_checked(lines):
+    if not is_checked(lines, whole=whole):
         return lines if not lost else lines[: lines.rfind(b"\n") + 1] + torn(1, lost)
     view = memoryview(lines)
     kept: list[bytes | memoryview] = []

@@ -243,7 +243,7 @@ def _references(store: Store, execution_id: str) -> set[str]:
 
 def _is_whole(lines: bytes) -> bool:
     """Tell whether nothing of a segment is damaged: a damaged part may name what nothing else names."""
-    if is_checked(lines):
+    if lines and is_checked(lines):
         return sound(lines) == lines
     return bool(lines) and not any(isinstance(record, records.Torn) for record in decode(lines))
 
