@@ -210,7 +210,7 @@ def test_a_journal_that_names_a_file_elsewhere_does_not_get_it(client: Connect, 
     (tmp_path / "secret.gz").write_bytes(gzip.compress(b"canary"))
     execution_id = path.split("/")[2]
     journal = folder / "executions" / execution_id / "main-0001.jsonl"
-    lines = ['["deck", 90, 1, "Stolen"]'] + [
+    lines = ['["head",1,"","",0,["","",0,0],"",""]', '["deck", 90, 1, "Stolen"]'] + [
         f'["blob", 90, 5, "{place}"]'
         for place in ("../secret.gz", f"executions/{execution_id}/blobs/../../../../secret.gz")
     ]

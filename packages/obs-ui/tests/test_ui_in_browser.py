@@ -405,7 +405,7 @@ def test_a_page_does_not_wait_for_a_large_trace(
     journal = folder / "executions" / run
     for segment in range(1, 6):
         lines = [f'["span",{number},1,"row",{number},1,0]\n' for number in range(1000 * segment, 1000 * segment + 500)]
-        (journal / f"main-{segment:04d}.jsonl").write_text("".join(lines))
+        (journal / f"main-{segment:04d}.jsonl").write_text('["head",1,"","",0,["","",0,0],"",""]\n' + "".join(lines))
     server = serve()
     while "reading the store" in (page := open_page(server.url)).content().lower():
         page.wait_for_timeout(100)
