@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from obs_core.reading import load_execution
-from obs_core.recording.broken_pipes import Counts, Look, Process, certain_writers
+from obs_core.recording.broken_pipes import Counts, Look, Process, Writers, certain_writers
 
 YES, OTHER = Process(101, 5000), Process(102, 5010)
 
@@ -71,6 +71,18 @@ def work():
 
 work()
 """
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what other processes do")
+def test_who_has_the_file_open_under_another_number_may_be_the_writer_too(tmp_path: Path) -> None:
+    with (
+        open(tmp_path / "output", "wb") as file,
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(file.fileno(),)) as other,
+    ):
+        seen = Writers(file.fileno())._look()
+        assert [one.number for one in seen.before] == [one.number for one in seen.after] == [other.pid]
+        assert other.stdin is not None
+        other.stdin.close()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what other processes do")

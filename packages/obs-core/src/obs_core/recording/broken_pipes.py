@@ -21,7 +21,7 @@ import signal
 import time
 from typing import NamedTuple
 
-from obs_core.interruptions import ignoring, let_pass
+from obs_core.interruptions import ignoring
 from obs_core.store.descriptors import file_id
 
 __all__ = ["Counts", "Look", "Process", "Writers", "certain_writers"]
@@ -101,11 +101,11 @@ class Writers:
         return Look(before, size, self._holders())
 
     def _holders(self) -> dict[Process, Counts]:
-        """Return the other processes whose standard output or error is the file."""
+        """Return the other processes that have the file open, under any number: each may be the one that writes."""
         found: dict[Process, Counts] = {}
         file, mine = file_id(self._descriptor), str(os.getpid())
         for number in filter(str.isdecimal, os.listdir("/proc")):
-            if number != mine and file in (_file_of(number, 1), _file_of(number, 2)):
+            if number != mine and _has_open(number, file):
                 with ignoring(OSError):  # it has ended meanwhile
                     process, counts = _seen_of(number)
                     found[process] = counts
@@ -134,13 +134,15 @@ def certain_writers(earlier: Look, later: Look) -> list[Process]:
     ]
 
 
-def _file_of(number: str, descriptor: int) -> tuple[int, int] | None:
-    try:
-        found = os.stat(f"/proc/{number}/fd/{descriptor}")
-    except OSError as error:
-        let_pass(error)
-        return None
-    return found.st_dev, found.st_ino
+def _has_open(number: str, file: tuple[int, int] | None) -> bool:
+    folder = f"/proc/{number}/fd"
+    with ignoring(OSError):  # it has ended, or is somebody else's
+        for descriptor in os.listdir(folder):
+            with ignoring(OSError):  # it was closed meanwhile
+                found = os.stat(f"{folder}/{descriptor}")
+                if (found.st_dev, found.st_ino) == file:
+                    return True
+    return False
 
 
 def _seen_of(number: str) -> tuple[Process, Counts]:
