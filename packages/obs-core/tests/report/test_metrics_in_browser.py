@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from obs_core import load_execution, log_metric, log_params, task
 from obs_core.testing import RecordingStore
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+pytestmark = pytest.mark.browser
 
 
 def test_curves_are_drawn_offline_without_a_complaint(browser: Any, store: RecordingStore, tmp_path: Path) -> None:
