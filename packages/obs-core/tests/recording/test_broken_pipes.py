@@ -1,8 +1,10 @@
-"""Who writes to a file in place of a pipe that nobody reads is told, as the system would tell it, and nobody else."""
+"""Who writes to a file in place of a pipe that nobody reads hears of it as the system says it, and nobody else does."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,42 +12,13 @@ from pathlib import Path
 import pytest
 
 from obs_core.reading import load_execution
-from obs_core.recording.broken_pipes import Counts, Look, Process, Writers, certain_writers
+from obs_core.recording.broken_pipes import break_off
 
-YES, OTHER = Process(101, 5000), Process(102, 5010)
-
-
-def look(size: int, *written: int, of_children: int = 0, margin: int = 0) -> Look:
-    """What is seen of `YES` and `OTHER` when they have written so many bytes, and go on to write that many more."""
-    before = {process: Counts(count, of_children) for process, count in zip((YES, OTHER), written, strict=False)}
-    after = {process: Counts(counts.written + margin, of_children) for process, counts in before.items()}
-    return Look(before, size, after)
-
-
-@pytest.mark.parametrize(
-    ("earlier", "later", "expected"),
-    [
-        pytest.param(look(10, 10), look(14, 14), [YES], id="alone"),
-        pytest.param(look(10, 10), look(10, 10), [], id="nothing was written"),
-        pytest.param(look(60, 10, margin=100), look(1_060, 1_000, margin=100), [YES], id="it goes on meanwhile"),
-        pytest.param(look(10, 10, 0), look(14, 14, 0), [YES], id="the other one is silent"),
-        pytest.param(look(10, 10, 0), look(14, 14, 3), [YES], id="the other one writes less elsewhere"),
-        pytest.param(look(10, 10, 0), look(14, 14, 4), [], id="the other one may have written it"),
-        pytest.param(look(10, 5, 5), look(16, 8, 8), [YES, OTHER], id="both"),
-        pytest.param(look(10, 10), look(14, 20), [], id="it writes elsewhere too, or another one wrote"),
-        pytest.param(look(10, 10), look(20, 14), [], id="somebody wrote whose bytes are not counted"),
-        pytest.param(look(10, 10), look(14, 14, 0), [], id="another one began"),
-        pytest.param(look(10, 10, 0), look(14, 14), [], id="another one ended"),
-        pytest.param(look(10, 10), look(14, 14, of_children=90), [], id="a child of its own may have written"),
-    ],
-)
-def test_nobody_is_told_that_may_not_have_written(earlier: Look, later: Look, expected: list[Process]) -> None:
-    assert certain_writers(earlier, later) == expected
-
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends other processes that write")
 
 ENDLESS = """
 import os, signal, time
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 os.write(1, b"first\\n")
 for _ in range(10_000):
     time.sleep(0.01)
@@ -56,36 +29,30 @@ UNREAD = f"""
 import os, subprocess, sys
 from obs_core import task
 
+def tell(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+def endless():
+    return -subprocess.run([sys.executable, "-S", "-c", {ENDLESS!r}]).returncode
+
 @task
 def work():
     silent = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-    print("by", -subprocess.run([sys.executable, "-S", "-c", {ENDLESS!r}]).returncode, file=sys.stderr, flush=True)
-    print("later", -subprocess.run([sys.executable, "-S", "-c", {ENDLESS!r}]).returncode, file=sys.stderr, flush=True)
-    print("silent", silent.poll(), file=sys.stderr, flush=True)
+    tell("by", endless())
+    tell("later", endless())
+    tell("silent", silent.poll())
     silent.stdin.close()
     silent.wait()
     try:
         os.write(1, b"in vain")
     except BrokenPipeError:
-        print("broken", file=sys.stderr, flush=True)
+        tell("broken")
 
 work()
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what other processes do")
-def test_who_has_the_file_open_under_another_number_may_be_the_writer_too(tmp_path: Path) -> None:
-    with (
-        open(tmp_path / "output", "wb") as file,
-        subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(file.fileno(),)) as other,
-    ):
-        seen = Writers(file.fileno())._look()
-        assert [one.number for one in seen.before] == [one.number for one in seen.after] == [other.pid]
-        assert other.stdin is not None
-        other.stdin.close()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what other processes do")
+@linux
 def test_a_subprocess_ends_where_nobody_reads_any_more_and_the_program_hears_of_it(
     tmp_path: Path, folder: Path
 ) -> None:
@@ -99,7 +66,97 @@ def test_a_subprocess_ends_where_nobody_reads_any_more_and_the_program_hears_of_
         assert process.stdout.readline() == b"first\n"
         process.stdout.close()
         told = process.stderr.read().decode()
-        assert (process.wait(), told.split("\n")) == (0, ["by 13", "later 13", "silent None", "broken", ""])
+        assert (process.wait(), told.partition("Traceback")[0]) == (0, f"by {signal.SIGXFSZ:d}\n")
+        # What begins later has the broken pipe itself, of which Python makes an error.
+        assert told.count("BrokenPipeError") == 1
+        assert told.split("\n")[-4:] == ["later -1", "silent None", "broken", ""]
     lines = [line.text for line in load_execution("last", folder).log() if line.stream == "stdout"]
     assert (lines[0], set(lines[1:])) == ("first", {"more"})
+    assert not list(folder.glob("executions/*/logs/*.raw"))
+
+
+@linux
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("yes", id="one that writes"),
+        pytest.param("yes | tee /dev/null", id="one that writes elsewhere too"),
+        pytest.param("yes | cat", id="the end of a pipeline"),
+        pytest.param("while :; do echo hi; /bin/true; done", id="a shell that starts others meanwhile"),
+        pytest.param("while :; do /bin/echo hi || exit; done", id="a child of each moment"),
+        pytest.param("trap '' XFSZ PIPE; while echo hi; do :; done", id="one that ignores the signal"),
+    ],
+)
+def test_what_never_ends_by_itself_ends_where_nobody_reads_either_stream(
+    tmp_path: Path, folder: Path, command: str
+) -> None:
+    source = f"import subprocess; from obs_core import task\ntask(lambda: subprocess.run({command!r}, shell=True))()"
+    with subprocess.Popen(
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
+        env={**os.environ, "OBS_LOGS": "all"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        try:
+            process.wait(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # all of it has ended, as it should
+                os.killpg(process.pid, signal.SIGKILL)
+    assert not list(folder.glob("executions/*/logs/*.raw"))
+
+
+HOLDER = """
+import os, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+print(flush=True)
+input()
+os.write(int(sys.argv[1]) if sys.argv[2] == "it" else os.open("other", os.O_CREAT | os.O_WRONLY), bytes(2**20))
+"""
+
+
+@linux
+@pytest.mark.parametrize(("writes_to", "ends_by"), [("it", -signal.SIGXFSZ), ("another", 0)])
+def test_of_those_that_hold_the_file_only_who_writes_to_it_ends(tmp_path: Path, writes_to: str, ends_by: int) -> None:
+    path = tmp_path / "output"
+    with path.open("ab", buffering=0) as output:
+        output.write(b"said before")
+        number = output.fileno()
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(number), writes_to],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(number,),
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            break_off(number)
+            process.communicate(b"\n")
+    assert (process.returncode, path.read_bytes()) == (ends_by, b"said before")
+    assert writes_to == "it" or (tmp_path / "other").stat().st_size == 2**20
+
+
+@linux
+def test_sigterm_leaves_no_file_of_output_that_comes_faster_than_it_is_read(tmp_path: Path, folder: Path) -> None:
+    source = "import subprocess; from obs_core import task\ntask(lambda: subprocess.run('yes'))()"
+    with subprocess.Popen(
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
+        env={**os.environ, "OBS_LOGS": "all"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not any(path.stat().st_size > 2**26 for path in folder.glob("executions/*/logs/*.raw")):
+            os.sched_yield()
+        process.terminate()
+        process.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGTERM
     assert not list(folder.glob("executions/*/logs/*.raw"))

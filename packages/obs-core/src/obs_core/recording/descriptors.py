@@ -19,6 +19,7 @@ import contextlib
 import errno
 import functools
 import io
+import math
 import os
 import sys
 import tempfile
@@ -36,7 +37,7 @@ from obs_core.journal.log_files import RAW
 from obs_core.locks import new_rlock, take
 from obs_core.quiet_handlers import undisturbed
 from obs_core.recording import sigterm
-from obs_core.recording.broken_pipes import Writers
+from obs_core.recording.broken_pipes import break_off
 from obs_core.recording.run import ALL, TaskState
 from obs_core.recording.scope import active
 from obs_core.store.descriptors import NO_LINK, file_id, moved_up, punch_hole
@@ -48,6 +49,10 @@ __all__ = ["begin", "divide", "end", "pass_on"]
 
 _PAUSE_AFTER_OUTPUT, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 256 * 1024
+_PATIENCE = 0.7
+"""Seconds for which output is passed on at SIGTERM, and for which a thread that does it is waited for: a piece of very
+short lines takes as long. Both happen twice, before and after all is ended."""
+
 _MOST_BEHIND = 16 * 1024 * 1024
 """Bytes that wait to be passed on from which they are passed on only, and their lines counted."""
 
@@ -125,11 +130,16 @@ def pass_on() -> None:
         _soon(keeping.pass_on)
 
 
-def _soon(work: Callable[[], None]) -> None:
-    """Do what one thread at a time may do, unless another one is long at it: nobody may take what it writes."""
+def _soon(work: Callable[[], None], patience: float = _LONGEST_PAUSE) -> None:
+    """Do what one thread at a time may do, unless another one is long at it: nobody may take what it writes.
+
+    Args:
+        work: What is to be done.
+        patience: How many seconds to wait for the other one.
+    """
     taken: list[bool] = []
     try:
-        if take(_lock, taken, _LONGEST_PAUSE):
+        if take(_lock, taken, patience):
             work()
     finally:
         if True in taken:
@@ -140,14 +150,26 @@ def _before_sigterm() -> None:
     """Give what was written so far, also the beginning of a line, to the tasks that SIGTERM ends."""
     keeping = _keeping
     if keeping is not None:
-        _soon(functools.partial(keeping.pass_on, last=True))
+        _hurry(keeping, functools.partial(keeping.pass_on, last=True))
 
 
 def _after_sigterm() -> None:
     """Leave no file behind when SIGTERM ends the process."""
     keeping = _keeping
     if keeping is not None:
-        _soon(keeping.restore)
+        _hurry(keeping, keeping.restore)
+        keeping.remove()
+
+
+def _hurry(keeping: _Keeping, work: Callable[[], None]) -> None:
+    """Do what SIGTERM asks for: a thread that passes on gives way, and a slow reader does not hold up the end."""
+
+    def until_soon() -> None:
+        keeping.until = time.monotonic() + _PATIENCE
+        work()
+
+    keeping.until = 0.0
+    _soon(until_soon, _PATIENCE)
 
 
 class _Kept:
@@ -171,8 +193,12 @@ class _Kept:
         """Up to where the log says that it was read: who reads the rest after a kill begins there."""
         self._given_back = 0
         self._can_give_back = True
-        self.writers: Writers | None = None
-        """Who still writes to the file once nobody reads at the old place."""
+        self.is_behind = False
+        """Whether the last reader was in a hurry and left something."""
+        self.is_broken = False
+        """Whether nobody reads at the old place any more."""
+        self._last = sys.maxsize
+        """Up to where it is read at most."""
 
     def keep_old(self, number: int) -> None:
         """Keep where a descriptor points at."""
@@ -190,6 +216,23 @@ class _Kept:
             if self.is_at(number):
                 os.dup2(old, number)
 
+    def break_off(self) -> None:
+        """Let all who write hear that nobody reads any more: this process, what it starts, and what already runs."""
+        self.is_broken = True
+        self._last = self.size()
+        with ignoring(OSError):
+            self.give_back()
+            break_off(self.file)
+
+    def size(self) -> int:
+        """Return up to where there is something to be read."""
+        try:
+            found = os.fstat(self.file).st_size
+        except OSError as error:
+            let_pass(error)
+            return 0
+        return min(found, self._last)
+
     def give_room_back(self) -> None:
         """Give back to the disk what the log has: the file keeps its size, and whoever appends to it loses nothing."""
         size = (self.told - self._given_back) // _GIVEN_BACK_EACH * _GIVEN_BACK_EACH - _GIVEN_BACK_EACH
@@ -202,8 +245,11 @@ class _Kept:
                 self._can_give_back = error.errno in _MAY_GO_BETTER
 
     def remove(self) -> None:
-        """Remove the file, unless its reader was interrupted by the end: after that its rest is read from there."""
-        if not self.under_way:
+        """Remove the file, unless its rest is to be read there: its reader was in a hurry, or the end interrupted it.
+
+        The rest of output that came too fast to be kept is not.
+        """
+        if self.size() - self.read > _MOST_BEHIND or not (self.under_way or self.is_behind):
             with ignoring(OSError):
                 os.unlink(self.path)
 
@@ -234,6 +280,8 @@ class _Keeping:
         self._is_restored = False
         self._pid = os.getpid()
         self._masked = False
+        self.until = math.inf
+        """The moment (`time.monotonic`) after which no further piece is passed on."""
         self.kept: list[_Kept] = []
 
     def _place(self, numbers: tuple[int, ...]) -> tuple[str, bool]:
@@ -275,8 +323,12 @@ class _Keeping:
         if os.getpid() == self._pid and not self._stopped:
             self.pass_on(last=True)
             self._give_back()
-            for kept in self.kept:
-                kept.remove()
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the files, as far as nobody needs them."""
+        for kept in () if self._is_restored else self.kept:
+            kept.remove()
 
     def restore(self) -> None:
         """Pass on what is left, and leave the descriptors as they were."""
@@ -323,11 +375,7 @@ class _Keeping:
             self._run.log.mark("masked")
 
     def has_more(self) -> bool:
-        try:
-            return any(os.fstat(kept.file).st_size > kept.read for kept in self.kept)
-        except OSError as error:
-            let_pass(error)
-            return False
+        return any(kept.size() > kept.read for kept in self.kept)
 
     def pass_on(self, last: bool = False, without: TaskState | None = None) -> None:
         """Pass on what there is, and keep it; not what comes meanwhile, which may be more and more.
@@ -338,8 +386,8 @@ class _Keeping:
         """
         with _lock:
             for kept in self.kept:
-                end = _size(kept.file)
-                while kept.read < end and (chunk := _read(kept.file, start := kept.read)):
+                end = kept.size()
+                while self._goes_on(kept, end) and (chunk := _read(kept.file, start := kept.read)):
                     read = start + len(chunk)
                     # No call stands between these: a signal's handler that prints passes on what there is, too.
                     if kept.read != start:
@@ -350,22 +398,23 @@ class _Keeping:
                         self._take(kept, chunk, without)
                     finally:
                         kept.under_way -= 1
+                kept.is_behind = kept.read < end
+                if kept.is_broken:  # nothing more comes, and its rest is in the log
+                    kept.remove()
                 if last and kept.rest:
                     self._keep(kept, b"\n", without)
                 if last and (drawn := kept.lines.rest()) and (task := self._whose(without)) is not None:
                     self._write(kept, drawn, kept.read, task)
 
+    def _goes_on(self, kept: _Kept, end: int) -> bool:
+        return kept.read < end and time.monotonic() < self.until
+
     def _take(self, kept: _Kept, chunk: bytes, without: TaskState | None) -> None:
-        if kept.writers is None and not _write_all(kept.old[kept.numbers[0]], chunk):
-            kept.writers = Writers(kept.file)
-            with ignoring(OSError):
-                kept.give_back()
-        if kept.writers is not None:
-            with ignoring(OSError):
-                kept.writers.tell()
+        if not kept.is_broken and not _write_all(kept.old[kept.numbers[0]], chunk):
+            kept.break_off()
         # Without obs the program would have ended where nobody reads: its end shall not wait for millions of lines.
-        most_behind = _MOST_BEHIND if kept.writers is None else _CHUNK
-        if _size(kept.file) - kept.read > most_behind:
+        most_behind = _CHUNK if kept.is_broken else _MOST_BEHIND
+        if kept.size() - kept.read > most_behind:
             self._skip(kept, chunk)
         else:
             self._keep(kept, chunk, without)
@@ -521,14 +570,6 @@ def _read(descriptor: int, start: int) -> bytes:
     except OSError as error:
         let_pass(error)
         return b""
-
-
-def _size(descriptor: int) -> int:
-    try:
-        return os.fstat(descriptor).st_size
-    except OSError as error:
-        let_pass(error)
-        return 0
 
 
 def _write_all(descriptor: int, content: bytes) -> bool:
