@@ -168,45 +168,48 @@ def nightly(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--nightly"))
 
 
-class _Browser:
-    """A browser that tests one after another share: to start one takes as long as many a page."""
+class _Browsers:
+    """Browsers that tests one after another share: to start one takes as long as many a page."""
 
     def __init__(self) -> None:
         self._running = contextlib.ExitStack()
-        self._started: Any = None
+        self._playwright: Any = None
+        self._started: dict[str, Any] = {}
 
     def start(self, path: str) -> Any:
-        """Start it, unless it runs.
+        """Start one, unless it runs.
 
         Args:
             path: The program.
         """
-        if self._started is None:
+        if self._playwright is None:
             from playwright.sync_api import expect, sync_playwright
 
             expect.set_options(timeout=60_000)
-            playwright = self._running.enter_context(sync_playwright())
-            self._started = playwright.chromium.launch(
+            self._playwright = self._running.enter_context(sync_playwright())
+        if path not in self._started:
+            self._started[path] = started = self._playwright.chromium.launch(
                 executable_path=path,
                 args=CHROMIUM_FLAGS,
                 # Playwright lets everything open windows; a user's browser asks for a click.
                 ignore_default_args=["--disable-popup-blocking"],
             )
-            self._running.callback(self._started.close)
-        return self._started
+            self._running.callback(started.close)
+        return self._started[path]
 
     def end(self) -> None:
-        """End it, if it runs."""
-        self._started = None
+        """End those that run."""
+        self._started.clear()
+        self._playwright = None
         self._running.close()
 
 
-_BROWSER = pytest.StashKey[_Browser]()
+_BROWSERS = pytest.StashKey[_Browsers]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """End the browser before a test that needs none: where one is driven, asyncio runs nothing else in the thread.
+    """End the browsers before a test that needs none: where one is driven, asyncio runs nothing else in the thread.
 
     A module's fixture may hold pages of it as long as the module is not left.
     """
@@ -214,20 +217,24 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         yield
     finally:
         if nextitem is None or not (nextitem.path == item.path or "browser" in getattr(nextitem, "fixturenames", ())):
-            item.session.stash.setdefault(_BROWSER, _Browser()).end()
+            item.session.stash.setdefault(_BROWSERS, _Browsers()).end()
 
 
 @pytest.fixture(scope="module")
 def browser(request: pytest.FixtureRequest) -> Any:
     """A browser; each test opens its own pages in contexts that share nothing."""
+    return _browser(request, *((*WHOLE, *LIGHT) if request.config.getoption("--nightly") else (*LIGHT, *WHOLE)))
+
+
+@pytest.fixture(scope="module")
+def whole_browser(request: pytest.FixtureRequest) -> Any:
+    """The browser that people have, for what is printed: the light one prints no frame of another process."""
+    return _browser(request, *WHOLE)
+
+
+def _browser(request: pytest.FixtureRequest, *names: str) -> Any:
     pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    path = _chromium(by_night=request.config.getoption("--nightly"))
+    path = next(filter(None, map(shutil.which, (os.environ.get("CHROMIUM", ""), *names))), None)
     if path is None:
         pytest.skip("chromium is not installed; CHROMIUM may name another path")
-    return request.session.stash.setdefault(_BROWSER, _Browser()).start(path)
-
-
-def _chromium(*, by_night: bool) -> str | None:
-    """Return the browser: what `CHROMIUM` names, or what is found; by day the light one first, by night the whole."""
-    names = [os.environ.get("CHROMIUM") or "", *((*WHOLE, *LIGHT) if by_night else (*LIGHT, *WHOLE))]
-    return next(filter(None, map(shutil.which, names)), None)
+    return request.session.stash.setdefault(_BROWSERS, _Browsers()).start(path)

@@ -73,8 +73,10 @@ def report(*tasks: TaskView, run: ExecutionView | None = None, **options: Any) -
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def show(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Open a page from disk; whatever its console complains about fails the test, unless it is expected."""
+    if "pdfium" in request.fixturenames:
+        browser = request.getfixturevalue("whole_browser")
     complaints: list[str] = []
     contexts = []
 
