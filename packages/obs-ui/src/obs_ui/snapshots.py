@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import drawn_deck, drawn_metrics
+from obs_core.assembly.drawing import TIMELINE, drawn_deck, drawn_metrics
 from obs_core.assembly.failures import Failures, handled_spans
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
@@ -47,9 +47,6 @@ from obs_ui.trace import OperationStats, PathStep, Trace
 from obs_ui.workers import busy_workers
 
 __all__ = ["FollowedExecution", "Snapshot", "SnapshotCache"]
-
-TIMELINE = "Timeline"
-"""The one deck that is not written but drawn from the spans."""
 
 _MOST_IN_SPAN = 200
 _KEPT = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+|shared/[0-9a-f]{32}\.gz", re.ASCII)
