@@ -24,6 +24,7 @@ from obs_core.model import ExecutionView
 from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
+from obs_core.testing import FixedClock
 from obs_core.trace.busy_workers import busy_workers
 from obs_core.trace.tree import SpanTree
 from obs_ui import bare_spans
@@ -418,16 +419,17 @@ def table_of(lines: bytes) -> list[tuple[Any, ...]]:
 
 
 def test_self_times_end_with_the_execution_as_in_explain() -> None:
-    with execution("night") as run:
-        late = span("late")
-        late.__enter__()
-        time.sleep(0.005)
-    time.sleep(0.01)
-    late.__exit__(None, None, None)
-    flusher.flush_all()
+    with FixedClock() as clock:
+        with execution("night") as run:
+            late = span("late")
+            late.__enter__()
+            clock.advance(5)
+        clock.advance(10)
+        late.__exit__(None, None, None)
+        flusher.flush_all()
     snapshot = look(run.id)
     (one,) = snapshot.operations
-    assert one.own <= snapshot.view.duration < one.total
+    assert (one.own, snapshot.view.duration, one.total) == (5 * 10**9, 5 * 10**9, 15 * 10**9)
 
 
 @given(trees, st.integers(0, 10**6))
