@@ -28,6 +28,8 @@ def load(rows: int) -> int:
     for number in range(rows):
         with span(f"row {number % 2}", number=number):
             pass
+    with contextlib.suppress(KeyError), span("looked up"):
+        raise KeyError("x")
     return rows
 
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from obs_core import Deck, execution, load_execution, task
 from obs_core.store import open_store
+from obs_core.testing.segments import UNBATCHED_HEAD
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 from obs_ui.links import Links
@@ -210,11 +211,11 @@ def test_a_journal_that_names_a_file_elsewhere_does_not_get_it(client: Connect, 
     (tmp_path / "secret.gz").write_bytes(gzip.compress(b"canary"))
     execution_id = path.split("/")[2]
     journal = folder / "executions" / execution_id / "main-0001.jsonl"
-    lines = ['["head",1,"","",0,["","",0,0],"",""]', '["deck", 90, 1, "Stolen"]'] + [
-        f'["blob", 90, 5, "{place}"]'
+    lines = ['["deck", 90, 1, "Stolen"]\n'] + [
+        f'["blob", 90, 5, "{place}"]\n'
         for place in ("../secret.gz", f"executions/{execution_id}/blobs/../../../../secret.gz")
     ]
-    journal.write_text("\n".join(lines) + "\n")
+    journal.write_bytes(UNBATCHED_HEAD + "".join(lines).encode())
     asked = client()
     decks = asked.get(f"/executions/{execution_id}/tasks/main.1/decks")
     assert [label for label, _ in decks.json()["decks"]] == ["Stolen"]

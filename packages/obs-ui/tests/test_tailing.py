@@ -11,11 +11,10 @@ import pytest
 
 from obs_core.store import Store, open_store
 from obs_core.store.paths import segment_path
+from obs_core.testing.segments import UNBATCHED_HEAD as HEAD
 from obs_ui.tailing import JournalTail
 
 RUN = "20260101-000000-000000-aaaaaa"
-FIRST = b'["head",1,"","",0,["","",0,0],"",""]\n'
-"""The head of a segment whose lines are in no batches: each can be read by itself."""
 
 
 def added(tail: JournalTail) -> list[tuple[str, bytes]]:
@@ -32,31 +31,31 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 def test_only_what_was_added_is_read(folder: Path) -> None:
     tail = JournalTail(open_store(), RUN)
     assert added(tail) == []
-    write(folder, "main-0000.jsonl", FIRST)
-    assert added(tail) == [("main", FIRST)]
+    write(folder, "main-0000.jsonl", HEAD)
+    assert added(tail) == [("main", HEAD)]
     assert added(tail) == []
-    write(folder, "main-0000.jsonl", FIRST + b"[2]\n[3]\n")
-    write(folder, "other-0000.jsonl", FIRST)
-    assert added(tail) == [("main", b"[2]\n[3]\n"), ("other", FIRST)]
+    write(folder, "main-0000.jsonl", HEAD + b"[2]\n[3]\n")
+    write(folder, "other-0000.jsonl", HEAD)
+    assert added(tail) == [("main", b"[2]\n[3]\n"), ("other", HEAD)]
 
 
 def test_half_a_line_waits_for_its_other_half(folder: Path) -> None:
     tail = JournalTail(open_store(), RUN)
-    write(folder, "main-0000.jsonl", FIRST + b"[2")
-    assert added(tail) == [("main", FIRST)]
-    write(folder, "main-0000.jsonl", FIRST + b"[22]\n")
+    write(folder, "main-0000.jsonl", HEAD + b"[2")
+    assert added(tail) == [("main", HEAD)]
+    write(folder, "main-0000.jsonl", HEAD + b"[22]\n")
     assert added(tail) == [("main", b"[22]\n")]
 
 
 def test_a_segment_that_was_compressed_is_not_read_twice(folder: Path) -> None:
     tail = JournalTail(open_store(), RUN)
-    plain = write(folder, "main-0000.jsonl", FIRST)
-    assert added(tail) == [("main", FIRST)]
-    write(folder, "main-0000.jsonl.gz", gzip.compress(FIRST + b"[2]\n"))
+    plain = write(folder, "main-0000.jsonl", HEAD)
+    assert added(tail) == [("main", HEAD)]
+    write(folder, "main-0000.jsonl.gz", gzip.compress(HEAD + b"[2]\n"))
     assert added(tail) == [("main", b"[2]\n")]
     plain.unlink()
-    write(folder, "main-0001.jsonl", FIRST)
-    assert added(tail) == [("main", FIRST)]
+    write(folder, "main-0001.jsonl", HEAD)
+    assert added(tail) == [("main", HEAD)]
 
 
 @pytest.mark.parametrize("url", ["memory://tailing", "folder"])
@@ -64,9 +63,9 @@ def test_a_segment_of_several_members_grows(url: str, tmp_path: Path) -> None:
     store: Store = open_store(str(tmp_path / "store") if url == "folder" else url)
     tail = JournalTail(store, RUN)
     path = segment_path(RUN, "main", 0) + ".gz"
-    store.put(path, gzip.compress(FIRST))
-    assert added(tail) == [("main", FIRST)]
-    store.put(path, gzip.compress(FIRST) + gzip.compress(b"[2]\n"))
+    store.put(path, gzip.compress(HEAD))
+    assert added(tail) == [("main", HEAD)]
+    store.put(path, gzip.compress(HEAD) + gzip.compress(b"[2]\n"))
     assert added(tail) == [("main", b"[2]\n")]
     assert added(tail) == []
     store.remove("executions")
@@ -77,7 +76,7 @@ def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
 ) -> None:
     names = [f"main-{number:04}.jsonl.gz" for number in range(8)]
     for number, name in enumerate(names):
-        write(folder, name, gzip.compress(FIRST + b"[%d]\n" % number))
+        write(folder, name, gzip.compress(HEAD + b"[%d]\n" % number))
     store = open_store()
     get, broken = store.get, [True]
 
@@ -97,14 +96,14 @@ def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
         read()
     broken.clear()
     read()
-    assert given == [FIRST + b"[%d]\n" % number for number in range(8)]
+    assert given == [HEAD + b"[%d]\n" % number for number in range(8)]
 
 
 @pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe", "a socket"])
 def test_what_is_no_segment_hides_no_others_and_is_told_once(
     folder: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = write(folder, "main-0000.jsonl", FIRST).with_name("other-0000.jsonl")
+    place = write(folder, "main-0000.jsonl", HEAD).with_name("other-0000.jsonl")
     if kind == "a link":
         (tmp_path / "secret").write_text("[9]\n")
         place.symlink_to(tmp_path / "secret")
@@ -119,5 +118,5 @@ def test_what_is_no_segment_hides_no_others_and_is_told_once(
     else:
         pytest.skip(f"there is nothing like {kind} here")
     tail = JournalTail(open_store(), RUN)
-    assert added(tail) == [("main", FIRST), ("other", b'["torn",1,0]\n')]
+    assert added(tail) == [("main", HEAD), ("other", b'["torn",1,0]\n')]
     assert added(tail) == []

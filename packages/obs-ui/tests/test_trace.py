@@ -17,16 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obs_core import carrier, execution, load_execution, span, task
+from obs_core.assembly.failures import handled_spans
 from obs_core.identity import Process
 from obs_core.journal import flusher, records
 from obs_core.model import ExecutionView
 from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
+from obs_core.testing import FixedClock
 from obs_core.trace.busy_workers import busy_workers
 from obs_core.trace.tree import SpanTree
 from obs_ui import bare_spans
-from obs_ui.columns import FAILED, SpanColumns
+from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
 from obs_ui.decoding import Decoded, SpanLine, decode
 from obs_ui.site import _environment
 from obs_ui.snapshots import FollowedExecution, Snapshot
@@ -248,6 +250,22 @@ def test_a_circle_of_parents_loses_nobody(spans: list[tuple[int, int, int, str]]
     assert (trace.depths <= len(spans)).all()
 
 
+@given(trees, st.lists(st.tuples(st.sampled_from(["well", "failed", "open"]), st.booleans()), min_size=61, max_size=61))
+def test_spans_are_handled_by_the_rule_of_obs_core(
+    spans: list[tuple[int, int, int, str]], ends: list[tuple[str, bool]]
+) -> None:
+    trace = traced(spans)
+    rows = range(len(trace))
+    failed, open_ = ({row for row in rows if ends[row][0] == end} for end in ("failed", "open"))
+    trace.flags[[*failed]] |= FAILED
+    trace.flags[[*open_]] |= OPEN
+    # Spans of one name are tasks.
+    calls = {row: ends[row][1] for row in failed if row and trace.name(row) == "a"}
+    trace.kinds[[*calls]] = KINDS.index("task")
+    expected = handled_spans(failed - {0}, failed, open_, trace.parents, {0: False, **calls})
+    assert trace.handled_below(row for row, handled in calls.items() if handled).tolist() == sorted(expected)
+
+
 def test_a_window_gathers_what_shares_a_pixel() -> None:
     trace = traced([(number * 10, 5, 1, "step") for number in range(10_000)])
     timeline = Timeline(trace)
@@ -401,16 +419,17 @@ def table_of(lines: bytes) -> list[tuple[Any, ...]]:
 
 
 def test_self_times_end_with_the_execution_as_in_explain() -> None:
-    with execution("night") as run:
-        late = span("late")
-        late.__enter__()
-        time.sleep(0.005)
-    time.sleep(0.01)
-    late.__exit__(None, None, None)
-    flusher.flush_all()
+    with FixedClock() as clock:
+        with execution("night") as run:
+            late = span("late")
+            late.__enter__()
+            clock.advance(5)
+        clock.advance(10)
+        late.__exit__(None, None, None)
+        flusher.flush_all()
     snapshot = look(run.id)
     (one,) = snapshot.operations
-    assert one.own <= snapshot.view.duration < one.total
+    assert (one.own, snapshot.view.duration, one.total) == (5 * 10**9, 5 * 10**9, 15 * 10**9)
 
 
 @given(trees, st.integers(0, 10**6))

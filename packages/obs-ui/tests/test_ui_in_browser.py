@@ -21,6 +21,7 @@ from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
 from obs_core.testing import FixedClock
+from obs_core.testing.segments import UNBATCHED_HEAD
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 
@@ -405,7 +406,7 @@ def test_a_page_does_not_wait_for_a_large_trace(
     journal = folder / "executions" / run
     for segment in range(1, 6):
         lines = [f'["span",{number},1,"row",{number},1,0]\n' for number in range(1000 * segment, 1000 * segment + 500)]
-        (journal / f"main-{segment:04d}.jsonl").write_text('["head",1,"","",0,["","",0,0],"",""]\n' + "".join(lines))
+        (journal / f"main-{segment:04d}.jsonl").write_bytes(UNBATCHED_HEAD + "".join(lines).encode())
     server = serve()
     while "reading the store" in (page := open_page(server.url)).content().lower():
         page.wait_for_timeout(100)

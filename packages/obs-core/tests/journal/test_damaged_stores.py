@@ -31,6 +31,7 @@ from obs_core.store.content import blob_at, digest_of
 from obs_core.store.folder import FolderStore
 from obs_core.store.packing import SEGMENT, Bounds, inflated, member
 from obs_core.testing import RecordingStore
+from obs_core.testing.segments import UNBATCHED_HEAD
 
 MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "20000"))
 """How many stores are damaged by night."""
@@ -492,7 +493,7 @@ def test_lines_that_were_written_in_no_batches_are_taken_as_they_stand() -> None
 
 def nested_checks(size: int) -> bytes:
     """A segment of lines that each claim to check all that is before them."""
-    lines = bytearray(b'["head",1,"","",0,["","",0,0],"",""]\n')
+    lines = bytearray(UNBATCHED_HEAD)
     while len(lines) < size:
         lines += b'["check",%d,1,1,9999,0]\n' % len(lines)
     return bytes(lines)

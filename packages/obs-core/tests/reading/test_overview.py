@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from obs_core import Deck, execution, load_execution, task
+from obs_core.assembly.loading import assembled, opened
 from obs_core.reading.overview import render_overview
 from obs_core.testing import FixedClock
 
@@ -58,8 +59,9 @@ def test_a_failed_task_whose_caller_went_on_is_told_from_one_that_failed_it(fold
     for again in (True, False):
         with contextlib.suppress(TimeoutError), execution("night", store=folder) as run:
             load(again=again)
-        recorded = load_execution(run.id, folder)
-        chart, _, _ = render_overview(recorded.tasks, recorded.span).partition("<h2>Trace</h2>")
+        recorded, handled = load_execution(run.id, folder), assembled(opened(folder), run.id).failures.handled_calls
+        overview = render_overview(recorded.tasks, recorded.span, handled=handled)
+        chart, _, _ = overview.partition("<h2>Trace</h2>")
         shown.append(re.findall(r'class="name" title="(\w+)".*?<rect [^>]*?(?: class="(\w+)")?>', chart))
     assert shown == [[("load", ""), ("fetch", "handled")], [("load", "failed"), ("fetch", "failed")]]
 

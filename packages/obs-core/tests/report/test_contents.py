@@ -7,7 +7,7 @@ import pytest
 from obs_core import execution, load_execution, log_metric
 from obs_core import task as obs_core_task
 from obs_core.model import ExecutionView, Link, TaskView
-from obs_core.report.contents import _timing, execution_contents, handled_failures, task_contents, tree_order
+from obs_core.report.contents import _timing, execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads
 from obs_core.testing import RecordingStore
 
@@ -48,23 +48,6 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration() -> None:
     shown.duration = -3_000_000
     contents = task_contents(shown, 0, Payloads(nothing))
     assert (contents["duration"], contents["ended"]) == ("0 s", 5)
-
-
-def test_a_failure_is_handled_where_what_called_it_succeeded() -> None:
-    nightly = ExecutionView(id="x", name="nightly", status="succeeded", started=0, duration=10)
-    caller, retried, within = (
-        task("load", id="a.1"),
-        task("fetch", id="a.2", parent="a.1"),
-        task("open", id="a.3", parent="a.2"),
-    )
-    retried.status = within.status = "failed"
-    assert handled_failures(nightly, [caller, retried, within]) == {"a.2", "a.3"}
-    caller.status = "failed"
-    assert handled_failures(nightly, [caller, retried, within]) == {"a.1", "a.2", "a.3"}
-    nightly.status = "failed"
-    assert handled_failures(nightly, [caller, retried, within]) == set()
-    caller.status = "running"
-    assert handled_failures(nightly, [caller, retried, within]) == set()
 
 
 def test_links_and_notes_are_handed_on_as_they_are() -> None:

@@ -1032,7 +1032,7 @@ def test_a_failure_that_its_caller_handled_is_amber_and_not_opened_first(show: C
     fetched = task(
         deck("Error", "<p>no route</p>"), name="fetch", id="a.4", status="failed", parent="a.1", error="OSError: 1"
     )
-    page = show(report(*several(), fetched, run=execution(status="failed")))
+    page = show(report(*several(), fetched, run=execution(status="failed"), handled={"a.4"}))
     expect(open_frame(page).get_by_text("trace")).to_be_visible()
     warn, bad = page.evaluate(
         """() => ["warn", "bad"].map((tone) => {

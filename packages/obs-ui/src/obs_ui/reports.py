@@ -20,9 +20,11 @@ __all__ = ["execution_report", "span_of", "task_report", "trace_file"]
 def execution_report(snapshot: Snapshot) -> str:
     """Return the report of an execution: all its tasks in one page."""
     tasks = [_with_items(snapshot, task) for task in snapshot.tasks]
-    overview = render_overview(snapshot.tasks, span_of(snapshot))
+    handled = snapshot.failures.handled_calls
+    overview = render_overview(snapshot.tasks, span_of(snapshot), handled=handled)
     why = snapshot.why.paragraph if snapshot.why is not None else ""
-    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=overview, why=why)
+    bodies = _kept(snapshot).shared_body
+    return render_report(snapshot.view, tasks, bodies, overview=overview, handled=handled, why=why)
 
 
 def task_report(snapshot: Snapshot, task: TaskView) -> str:

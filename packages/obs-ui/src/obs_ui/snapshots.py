@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from typing import Self
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import drawn_deck, drawn_metrics
+from obs_core.assembly.drawing import TIMELINE, drawn_deck, drawn_metrics
+from obs_core.assembly.failures import Failures, handled_spans
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
 from obs_core.journal.log_damage import log_notes
@@ -39,7 +40,6 @@ from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
 from obs_ui.columns import OPEN, SpanColumns
 from obs_ui.decoding import decode
-from obs_ui.failures import Failure, Handled, failures_of, handled_calls
 from obs_ui.logs import FollowedLog
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
@@ -47,9 +47,6 @@ from obs_ui.trace import OperationStats, PathStep, Trace
 from obs_ui.workers import busy_workers
 
 __all__ = ["FollowedExecution", "Snapshot", "SnapshotCache"]
-
-TIMELINE = "Timeline"
-"""The one deck that is not written but drawn from the spans."""
 
 _MOST_IN_SPAN = 200
 _KEPT = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+|shared/[0-9a-f]{32}\.gz", re.ASCII)
@@ -82,7 +79,6 @@ class Snapshot:
         columns: Its spans.
         version: Which state of the journal this is.
         captured: Decks made from what killed processes had captured.
-        raised: What the writers said of exceptions, with the writers' names.
         log: What it logs and prints.
 
     Attributes:
@@ -104,7 +100,6 @@ class Snapshot:
         columns: SpanColumns,
         version: int,
         captured: CapturedDecks,
-        raised: Iterable[tuple[str, records.Raised]],
         log: FollowedLog,
     ) -> None:
         self.store = store
@@ -132,9 +127,6 @@ class Snapshot:
         self._captured = captured
         self._sampled: dict[str, list[tuple[str, str]]] = {}
         self._adopt(columns)
-        by_task = {self._id_of(writer, record.task): record for writer, record in raised}
-        self._chains = {task: record.chain for task, record in by_task.items()}
-        self._others = {task: record.others for task, record in by_task.items()}
 
     def _adopt(self, columns: SpanColumns) -> None:
         """Tell each task which one called it, though a span may stand between them."""
@@ -147,20 +139,14 @@ class Snapshot:
                 if task.status == "lost" and not task.cut:
                     task.duration = int(self.trace.durations[row])
 
-    def _id_of(self, writer: str, ref: records.Ref) -> str:
-        """Return a task's id; none for the execution itself."""
-        ref = ref if isinstance(ref, str) else f"{writer}.{ref}"
-        return ref if self._columns.row_of(ref) else ""
-
     def chain_of(self, task: TaskView) -> Sequence[tuple[str, str]]:
         """Return the exception that ended a task and what caused it, with the places where they were raised."""
-        return self._chains.get(task.id, ())
+        return self._assembly.raised.get(task.id, ())
 
-    @functools.cached_property
-    def failures(self) -> tuple[list[Failure], list[Handled]]:
+    @property
+    def failures(self) -> Failures:
         """What went wrong, by root cause, and what callers handled."""
-        own = [task for task in self.tasks if task.id in self._rows]  # without what stands for the execution's decks
-        return failures_of(self.view, own, self._chains, self._others)
+        return self._assembly.failures
 
     @functools.cached_property
     def why(self) -> Why | None:
@@ -192,10 +178,10 @@ class Snapshot:
         """The operations in which most time was spent."""
         return self.trace.operations(handled=self._handled)
 
-    @functools.cached_property
+    @property
     def handled_calls(self) -> frozenset[str]:
         """The ids of the tasks whose exceptions callers handled."""
-        return handled_calls(self.failures[1], self.tasks)
+        return self.failures.handled_calls
 
     def is_handled(self, row: int) -> bool:
         """Tell whether the exception that ended a span was handled, given by its row."""
@@ -204,8 +190,7 @@ class Snapshot:
     @functools.cached_property
     def _handled(self) -> NDArray[np.int64]:
         """The rows of the spans whose exceptions were handled."""
-        calls = (call.id for one in self.failures[1] if not one.still_running for call in one.calls)
-        return self.trace.handled_below(self._rows[call] for call in calls)
+        return self.trace.handled_below(row for call, row in self._rows.items() if call in self.handled_calls)
 
     @functools.cached_property
     def critical_path(self) -> list[PathStep]:
@@ -331,7 +316,10 @@ class Snapshot:
         return self.trace.operations_in(row) if row else np.empty(0, np.int64)
 
     def _drawn(self, task: TaskView) -> list[str]:
-        trace = self.trace
+        trace, top, rows = self.trace, self._rows.get(task.id, 0), self._spans_of(task).tolist()
+        failed = [row for row in rows if row in trace.errors]
+        open_ = set(np.flatnonzero(trace.flags & OPEN).tolist())
+        handled = handled_spans(failed, trace.errors, open_, trace.parents, {top: False})
         bars = [
             Bar(
                 name=trace.name(row) if row not in trace.counted else f"{trace.name(row)} (counted)",
@@ -340,8 +328,9 @@ class Snapshot:
                 process_time=None if trace.flags[row] & OPEN else int(trace.process_times[row]),
                 failed=row in trace.errors,
                 open=bool(trace.flags[row] & OPEN),
+                handled=row in handled,
             )
-            for row in self._spans_of(task).tolist()
+            for row in rows
         ]
         return [render(TimelineBars(bars))] if bars else []
 
@@ -450,8 +439,7 @@ class FollowedExecution:
         return snapshot.view.status == "running" and self._assembled().view.status != "running"
 
     def _made(self, version: int) -> Snapshot:
-        raised = ((writer, one) for writer, found in self._others for one in found if isinstance(one, records.Raised))
-        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured, raised, self._log)
+        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured, self._log)
 
     def _assembled(self) -> Assembly:
         assembly = Assembly(self._store, self.id)

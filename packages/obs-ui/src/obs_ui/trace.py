@@ -152,8 +152,8 @@ class Trace:
     def handled_below(self, handled: Iterable[int]) -> Ints:
         """Return the rows of all spans whose exceptions were handled, so that they failed nothing above.
 
-        An exception that ends several spans within one another is handled above the outermost of them. One above which
-        something failed too, or has not ended, may be why, and is not among them.
+        This is the rule of `obs_core.assembly.failures.handled_spans`, several times as fast: ``test_trace.py`` keeps
+        both equal.
 
         Args:
             handled: The rows of the tasks whose exceptions are known to be handled.
@@ -162,15 +162,15 @@ class Trace:
         failed[0] = False
         known = np.zeros(len(self), bool)
         known[list(handled)] = True
-        outermost = np.where(failed & ~known & failed[self.parents], self.parents, np.arange(len(self)))
+        is_task = self.kinds == KINDS.index("task")
+        outermost = np.where(failed & ~is_task & failed[self.parents], self.parents, np.arange(len(self)))
         while True:
             further = outermost[outermost]
             if (further == outermost).all():
                 break
             outermost = further
         went_well = (self.flags[self.parents[outermost]] & (FAILED | OPEN)) == 0
-        by_span = (self.kinds[outermost] == KINDS.index("operation")) & went_well
-        found: Ints = np.flatnonzero(failed & (known[outermost] | by_span))
+        found: Ints = np.flatnonzero(failed & np.where(is_task[outermost], known[outermost], went_well))
         return found
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from obs_core import clock, identity
 from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.deck_files import DeckFiles
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
+from obs_core.assembly.failures import Failures, failures_of
 from obs_core.assembly.metrics import MetricAssembly
 from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
@@ -139,6 +141,16 @@ class Assembly:
     def is_cut_short(self) -> bool:
         """Whether its program did not come to say that it ended, whoever else may have seen it end."""
         return MAIN in self.writers and MAIN not in self._ends
+
+    @functools.cached_property
+    def failures(self) -> Failures:
+        """What went wrong, by root cause, and what callers handled; to be asked for once it is finished."""
+        tasks = [task for task in self.tasks if not task.is_execution]
+        chains, others = (
+            {"" if task == self._root_ref else task: said for task, said in found.items()}
+            for found in (self.raised, self.raised_too)
+        )
+        return failures_of(self.view, tasks, chains, others)
 
     @property
     def table(self) -> SpanTable:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
+from obs_core.assembly.failures import handled_spans
 from obs_core.assembly.metrics import MetricAssembly
 from obs_core.journal import records
-from obs_core.model import DeckView, SpanTable, Status, TaskView
+from obs_core.model import DeckView, Status, TaskView
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
 from obs_core.values.curves import METRICS, Curves
@@ -120,6 +121,10 @@ def span_bars(assembly: Assembly, task_id: str) -> list[Bar]:
         task_id: The task's global name.
     """
     table, top = assembly.table, assembly.row_of_task(task_id)
+    rows = assembly.spans.longest_below(top, MOST_BARS)
+    failed = [row for row in rows if row in table.errors]
+    # What failed the task is red, whatever became of that later.
+    handled = handled_spans(failed, table.errors, table.open, table.parents, {top: False})
     return [
         Bar(
             name=table.names[row] if row not in table.counted else f"{table.names[row]} (counted)",
@@ -128,18 +133,10 @@ def span_bars(assembly: Assembly, task_id: str) -> list[Bar]:
             process_time=None if row in table.open else table.process_times[row],
             failed=row in table.errors,
             open=row in table.open,
-            handled=row in table.errors and _was_handled(row, top, table),
+            handled=row in handled,
         )
-        for row in assembly.spans.longest_below(top, MOST_BARS)
+        for row in rows
     ]
-
-
-def _was_handled(row: int, top: int, table: SpanTable) -> bool:
-    """Tell whether what is around a failed span, up to its task, went well: what has not ended may fail yet."""
-    above = table.parents[row]
-    while above != top and above in table.errors:
-        above = table.parents[above]
-    return above not in table.errors and above not in table.open
 
 
 def _by_source(items: list[DeckItem], read: ReadBlob) -> list[str]:

@@ -16,7 +16,19 @@ from obs_core.model import ExecutionView
 from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
 
-__all__ = ["read_summary"]
+__all__ = ["SUMMARY_LINES", "read_summary"]
+
+SUMMARY_LINES = (
+    b'["execution"',
+    b'["execution-end"',
+    b'["replaced"',
+    b'["metrics"',
+    b'["verdicts"',
+    b'["lost"',
+)
+"""How the lines begin that tell what a list shows, beside a segment's head."""
+
+_LINES = (*SUMMARY_LINES, b'["torn"')
 
 
 def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
@@ -65,7 +77,7 @@ _MOST_OTHERS = {True: 32, False: 8}
 
 def _told(lines: bytes) -> list[AnyRecord]:
     """Return the records of a summary; of one that did not end, also when it was last heard of."""
-    found = decode(chosen(lines, _SUMMARY_LINES))
+    found = decode(chosen(lines, _LINES))
     last = None if b'\n["execution-end"' in lines else last_moment(lines)
     return found if last is None else [*found, Beat(last)]
 
@@ -73,18 +85,8 @@ def _told(lines: bytes) -> list[AnyRecord]:
 def _few(lines: bytes) -> list[AnyRecord]:
     """Return the records of a small segment, which is read whole; of one that ended, only those that count here."""
     ended = b'\n["execution",' in lines and b'\n["execution-end",' in lines
-    return decode(chosen(lines, (*_SUMMARY_LINES, b'["check"')) if ended else lines)
+    return decode(chosen(lines, (*_LINES, b'["check"')) if ended else lines)
 
 
 _FEW = 8 * 1024
 """Bytes of lines that are all that there is, so that the lines that check them tell what is missing."""
-
-_SUMMARY_LINES = (
-    b'["execution"',
-    b'["execution-end"',
-    b'["replaced"',
-    b'["metrics"',
-    b'["verdicts"',
-    b'["lost"',
-    b'["torn"',
-)

@@ -429,7 +429,10 @@ class Execution:
             told = found is not None and (task.status == "lost" or task.id == found.task_id)
             return render_report(self.view, [task], self.shared_body, why=why if told else "")
         tasks = self._with_what_no_task_said()
-        return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
+        handled = self._assembly.failures.handled_calls
+        return render_report(
+            self.view, tasks, self.shared_body, overview=self._overview(handled), handled=handled, why=why
+        )
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report again and keep it in the store.
@@ -543,7 +546,7 @@ class Execution:
                 drawn += load(point)(self, task)
         return drawn
 
-    def _overview(self) -> str:
+    def _overview(self, handled: frozenset[str]) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span, self.sampled_decks(None))
+        return render_overview(self.tasks, self.span, self.sampled_decks(None), handled=handled)

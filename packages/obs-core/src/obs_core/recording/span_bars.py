@@ -79,7 +79,10 @@ def _without_scope(bar: _Kept) -> tuple[object, ...]:
 
 
 def _went_well(around: Any) -> bool:
-    """Tell whether what is around a failed span, up to its task, went well: what has not ended may fail yet."""
+    """Tell whether what is around a failed span, up to its task, went well: what has not ended may fail yet.
+
+    So does `obs_core.assembly.failures` of what was read back.
+    """
     while around is not None and around is not around.task:
         if getattr(around, "end", 0) <= 0:  # it is open, or only its number is known
             return False

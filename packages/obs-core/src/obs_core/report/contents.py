@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
@@ -45,22 +45,6 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
     }
 
 
-def handled_failures(execution: ExecutionView, tasks: Sequence[TaskView]) -> set[str]:
-    """Return the ids of failed tasks whose callers went on and succeeded, with the failed tasks within these.
-
-    Args:
-        execution: The execution, which called what no task did.
-        tasks: Its tasks, callers before what they called.
-    """
-    statuses: dict[str | None, str] = {task.id: task.status for task in tasks}
-    handled: set[str] = set()
-    for task in tasks:
-        caller_status = statuses.get(task.parent, execution.status)
-        if task.status == "failed" and (caller_status == "succeeded" or task.parent in handled):
-            handled.add(task.id)
-    return handled
-
-
 def task_contents(
     task: TaskView, depth: int, payloads: Payloads, *, told: str = "", handled: bool = False
 ) -> dict[str, Any]:
@@ -71,7 +55,7 @@ def task_contents(
         depth: How many of its callers are shown above it.
         payloads: Gets the documents of its tabs.
         told: What tells it from other calls of the same task; empty if nothing has to.
-        handled: Whether it failed, and its callers went on and succeeded.
+        handled: Whether it failed, and a caller handled that.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
 from typing import Any
 
 from obs_core.model import ExecutionView, Status, TaskView
 from obs_core.report.arguments import INPUT, told_apart
-from obs_core.report.contents import execution_contents, handled_failures, task_contents, tree_order
+from obs_core.report.contents import execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json, packed
 from obs_core.report.shared import extract
 from obs_core.text.controls import in_order
@@ -44,6 +44,7 @@ def render_report(
     shared: Callable[[str], SharedBody],
     *,
     overview: str = "",
+    handled: Container[str] = (),
     live: bool = False,
     why: str = "",
 ) -> str:
@@ -59,6 +60,7 @@ def render_report(
         shared: Gives such a script or style by its hash: its text, or the text as UTF-8 in a gzip member (that
             spares compressing it), or None when it was not kept; the tab then says so.
         overview: HTML about the whole execution, shown first in a frame like a deck's.
+        handled: The ids of failed tasks whose exceptions callers handled: they are no alarm.
         live: Whether the tasks go on: the page says when it was made and offers to reload itself.
         why: Why the execution ended as it did, if it did not end well: one paragraph.
 
@@ -72,13 +74,11 @@ def render_report(
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
     apart = told_apart(tasks, _input_of) if listed else {}
-    ordered = tree_order(tasks)
-    handled = handled_failures(execution, [task for task, _ in ordered]) if listed else set()
     contents = {
         "execution": execution_contents(execution, why, checks=listed),
         "tasks": [
             task_contents(task, depth, payloads, told=apart.get(task.id, ""), handled=task.id in handled)
-            for task, depth in ordered
+            for task, depth in tree_order(tasks)
         ],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock, identity
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import SUMMARY_LINES
 from obs_core.assembly.writers import Writer
 from obs_core.background import Background
 from obs_core.interruptions import let_pass
@@ -55,12 +56,7 @@ silent for a while only."""
 
 _SUMMARY_KINDS = (
     b'["head"',
-    b'["execution"',
-    b'["execution-end"',
-    b'["replaced"',
-    b'["metrics"',
-    b'["verdicts"',
-    b'["lost"',
+    *SUMMARY_LINES,
     b'["process-ended"',
     b'["raised",1,',
     b'["raised","main.1",',

@@ -25,7 +25,6 @@ from obs_core.model import Status, TaskView
 from obs_core.outcomes import worst_first
 from obs_core.reading.changes.parts import numbers_in
 from obs_core.store import Store
-from obs_ui.failures import failures_of, handled_calls
 from obs_ui.index import schema
 from obs_ui.index.database import insertion, storable
 
@@ -42,6 +41,7 @@ _LINES = (
     b'["task"',
     b'["task-begun"',
     b'["task-end"',
+    b'["raised"',
     b'["verdict"',
     b'["deck"',
     b'["beat"',
@@ -163,7 +163,7 @@ class TaskIndex:
         if any(task.status == "lost" or _may_be_handled(task, assembly) for task in assembly.tasks):
             # Whatever it wrote last tells how long it was heard of, and spans tell which task called one within them.
             assembly = assembled(self._store, execution_id)
-        rows = _rows(assembly.tasks, assembly.root_id, _handled_in(assembly))
+        rows = _rows(assembly.tasks, assembly.root_id, assembly.failures.handled_calls)
         returned = {task.name: _numbers(assembly, task.id) for task in assembly.tasks if task.status == "succeeded"}
         for row in rows:
             row.numbers = returned.get(row.name, {})
@@ -212,21 +212,7 @@ _MOST_NUMBERS = 12
 
 def _may_be_handled(task: TaskView, assembly: Assembly) -> bool:
     """Tell whether only the calls around a task tell what became of its exception: of a good run it was handled."""
-    return assembly.view.status == "failed" and task.status == "failed" and task.id != assembly.root_id
-
-
-def _handled_in(assembly: Assembly) -> frozenset[str]:
-    """Return the ids of the tasks whose exceptions callers handled; of a run that goes on, nobody knows yet."""
-    tasks = [task for task in assembly.tasks if task.id != assembly.root_id]
-    if assembly.view.status == "succeeded":
-        return frozenset(task.id for task in tasks if task.status == "failed")
-    if assembly.view.status == "running":
-        return frozenset()
-    chains, others = (
-        {"" if task == assembly.root_id else task: said for task, said in one.items()}
-        for one in (assembly.raised, assembly.raised_too)
-    )
-    return handled_calls(failures_of(assembly.view, tasks, chains, others)[1], tasks)
+    return assembly.view.status in ("failed", "lost") and task.status == "failed" and task.id != assembly.root_id
 
 
 def _rows(tasks: Iterable[TaskView], root_id: str, handled: Container[str]) -> list[TaskRow]:

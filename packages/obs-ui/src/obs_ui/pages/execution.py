@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from obs_core.assembly.failures import Failure, Handled
 from obs_core.model import ExecutionView, LogLine, TaskView
 from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, is_good, usual
 from obs_core.report.contents import tree_order
@@ -18,7 +19,6 @@ from obs_core.text.durations import format_duration, format_took
 from obs_core.text.failures import is_end_of_process
 from obs_core.text.terminal import without_escapes
 from obs_ui.addresses import viewer_of
-from obs_ui.failures import Failure, Handled
 from obs_ui.index.queries import runs_of
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
@@ -152,7 +152,7 @@ def _told_beside(snapshot: Snapshot, failures: Sequence[Failure]) -> tuple[str, 
 
 def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
-    failures, handled = snapshot.failures
+    failures, handled = snapshot.failures.causes, snapshot.failures.handled
     why_text, in_span = _told_beside(snapshot, failures)
     if why_text and snapshot.why is not None and not snapshot.why.error:  # no exception, but what obs run saw
         failures = [one for one in failures if one.path or not is_end_of_process(one.error)]

@@ -1,17 +1,23 @@
-"""What went wrong in an execution: each root cause once, and apart from it what callers handled."""
+"""What went wrong in an execution: each root cause once, and apart from it what callers handled.
+
+Whatever shows a failure asks here whether somebody handled it: lists of tasks, time lines, reports, and the pages of
+the execution UI. For spans the rule stands twice more: where no journal is read, in ``recording/span_bars.py``
+(``test_made_again.py`` keeps that equal), and for a million of them in ``obs_ui/trace.py`` (``test_trace.py`` does).
+"""
 
 from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from obs_core.model import ExecutionView, Status, TaskView
+from obs_core.model import ExecutionView, TaskView
 from obs_core.text.failures import signal_in
 
-__all__ = ["Failure", "Handled", "failures_of", "handled_calls"]
+__all__ = ["Failure", "Failures", "Handled", "failures_of", "handled_spans"]
 
 Chains = Mapping[str, Sequence[tuple[str, str]]]
 """By task id (the execution's failure has the id ``""``): the exception that ended it, then what caused it, each as one
@@ -19,6 +25,12 @@ line and ``"file:line"``."""
 
 Others = Mapping[str, Sequence[tuple[str, str]]]
 """By the same ids: what else was in the group of exceptions that ended it, as far as it was recorded."""
+
+
+class Parents(Protocol):
+    """The row of each row's parent: a list, an array or numpy's."""
+
+    def __getitem__(self, row: int, /) -> Any: ...
 
 
 class Failure(Struct, frozen=True):
@@ -46,7 +58,7 @@ class Handled(Struct, frozen=True):
         kind: The exception's type; ``"Terminated"`` for a signal that ended the process of the calls.
         task: The task's name.
         calls: The calls that it ended.
-        still_running: Whether a caller has not ended yet, so that it may still fail.
+        still_running: Whether one that went on has not ended yet, so that it may still fail.
     """
 
     kind: str
@@ -65,9 +77,22 @@ class Handled(Struct, frozen=True):
         return self.kind == CANCELLED
 
 
-def failures_of(
-    execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains, others: Others
-) -> tuple[list[Failure], list[Handled]]:
+class Failures(Struct, frozen=True):
+    """What went wrong.
+
+    Attributes:
+        causes: The root causes of what failed the execution, or may have.
+        handled: What callers handled.
+        handled_calls: The ids of the tasks whose exceptions callers handled, also of those that went through others
+            before. While the one that went on still runs, nobody knows: it may fail by it yet.
+    """
+
+    causes: list[Failure]
+    handled: list[Handled]
+    handled_calls: frozenset[str]
+
+
+def failures_of(execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains, others: Others) -> Failures:
     """Tell what failed an execution and its tasks from what callers handled.
 
     Args:
@@ -77,40 +102,60 @@ def failures_of(
         others: What else was in their groups of exceptions.
     """
     tree = _FailedTasks(execution, tasks, chains, others)
-    failures = _Failures()
+    causes = _Causes()
     if execution.error:
-        failures.add(tree.failure(""))
+        causes.add(tree.failure(""))
     handled: dict[tuple[str, str], list[TaskView]] = {}
     for task in tree.tasks:
         caller = tree.caller_of(task)
         if tree.brought_down(caller) is task or tree.ended_with(caller, task):
             continue  # told with its caller's
-        if tree.is_in_group(task) or tree.may_have_ended(caller, task):
-            failures.add(tree.failure(task.id))
-        else:
+        if tree.went_on_after(task) is None:
+            causes.add(tree.failure(task.id))
+        elif not tree.is_in_group(task):  # else it is told with its caller's too
             handled.setdefault((_kind_of(task), task.name), []).append(task)
-    return failures.found, [
-        Handled(kind, name, calls, any(tree.status_of(tree.caller_of(call)) == "running" for call in calls))
+    gathered = [
+        Handled(kind, name, calls, any(tree.still_runs(call) for call in calls))
         for (kind, name), calls in handled.items()
     ]
+    well = (task.id for task in tasks if task.status == "failed" and tree.is_handled(task))
+    return Failures(causes.found, gathered, frozenset(well))
 
 
-def handled_calls(handled: Iterable[Handled], tasks: Iterable[TaskView]) -> frozenset[str]:
-    """Return the ids of the tasks whose exceptions callers handled, also of those that went through others before.
+def handled_spans(
+    rows: Collection[int],
+    failed: Container[int],
+    open_: Container[int],
+    parents: Parents,
+    calls: Mapping[int, bool],
+) -> set[int]:
+    """Return those of failed spans whose exceptions were handled, so that they failed nothing above.
+
+    An exception that ends several spans within one another is handled above the outermost of them, unless that has not
+    ended: it may fail yet. Of one that ended a task too, the task is asked.
 
     Args:
-        handled: What callers handled.
-        tasks: All tasks, callers before what they called.
+        rows: The rows of the spans.
+        failed: The rows of all spans and tasks that failed.
+        open_: The rows of those that have not ended.
+        parents: The row of each row's parent.
+        calls: For the rows of tasks that failed, and 0 for the execution, whether their exceptions were handled.
     """
-    found = {call.id for one in handled for call in one.calls}
-    for task in tasks:
-        if task.status == "failed" and task.parent in found:
-            found.add(task.id)
-    return frozenset(found)
+    known = dict(calls)
+    for row in rows:
+        passed, around = [], row
+        while (handled := known.get(around)) is None:
+            passed.append(around)
+            around = parents[around]
+            if around not in failed:
+                handled = around not in open_
+                break
+        known.update(dict.fromkeys(passed, handled))
+    return {row for row in rows if known[row]}
 
 
-class _Failures:
-    """Failures, those together that read the same: of a hundred calls in one group all may fail alike."""
+class _Causes:
+    """Root causes, those together that read the same: of a hundred calls in one group all may fail alike."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Failure] = {}
@@ -141,12 +186,10 @@ class _FailedTasks:
         self._where_it_came = self._around_signals()
         self._let_through = {caller: self._last_of(calls, caller) for caller, calls in self._called_by.items()}
         self._in_groups = {call.id for caller in self._called_by for call in self._rest_of_group(caller)}
+        self._went_on: dict[str, str | None] = {}
 
     def caller_of(self, task: TaskView) -> str:
         return task.parent if task.parent in self._shown and task.parent is not None else ""
-
-    def status_of(self, shown: str) -> Status:
-        return self._shown[shown].status
 
     def brought_down(self, caller: str) -> TaskView | None:
         """Return the call whose exception ended its caller too, as it was or as the cause of another one."""
@@ -211,12 +254,46 @@ class _FailedTasks:
         """Tell whether one signal ended a call and its caller: neither raised anything, and neither handled it."""
         return bool(signal_in(call.error)) and call.error == self._shown[caller].error
 
+    def went_on_after(self, call: TaskView) -> str | None:
+        """Return which caller did not end by what ended a call; None if all may have ended by it, or one was lost.
+
+        Args:
+            call: A task that failed.
+        """
+        passed: list[str] = []
+        went_on = None
+        while call.id not in self._went_on:
+            self._went_on[call.id] = None  # a damaged journal may say that tasks called one another
+            passed.append(call.id)
+            caller = self.caller_of(call)
+            if not self._may_have_ended(caller, call):
+                went_on = caller
+                break
+            if caller not in self._tasks or self._shown[caller].status != "failed":
+                break
+            call = self._tasks[caller]
+        else:
+            went_on = self._went_on[call.id]
+        self._went_on.update(dict.fromkeys(passed, went_on))
+        return went_on
+
+    def is_handled(self, call: TaskView) -> bool:
+        """Tell whether a caller handled what ended a call."""
+        return self.went_on_after(call) is not None and not self.still_runs(call)
+
+    def still_runs(self, call: TaskView) -> bool:
+        """Tell whether the caller that went on may still end by what ended a call."""
+        went_on = self.went_on_after(call)
+        return went_on is not None and self._shown[went_on].status == "running"
+
     def _ended_caller(self, call: TaskView) -> bool:
         return self.is_in_group(call) or self.brought_down(self.caller_of(call)) is call
 
-    def may_have_ended(self, caller: str, call: TaskView) -> bool:
-        """Tell whether an exception may have ended its caller, though that does not say so."""
-        status = self.status_of(caller)
+    def _may_have_ended(self, caller: str, call: TaskView) -> bool:
+        """Tell whether an exception ended its caller too, or may have, though that does not say so."""
+        if self._ended_caller(call) or self.ended_with(caller, call):
+            return True
+        status = self._shown[caller].status
         if status == "failed" and self._chains.get(caller):
             return not self._knows_all(caller) and not _is_cancelled(call)
         return status in ("lost", "failed")
