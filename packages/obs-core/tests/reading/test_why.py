@@ -42,6 +42,7 @@ from obs_core.reading.fault_files import Frame, innermost_own
 from obs_core.reading.why import SpanAtEnd, Why, sections_of, why
 from obs_core.rendering import verdict_mark
 from obs_core.store import open_store
+from obs_core.testing import RecordingStore
 from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
@@ -322,6 +323,83 @@ def test_what_was_noted_with_the_exception_and_its_cause_is_told_once(folder: Pa
     assert 'Noted with it: "row 5 of flights.csv" and 1 more note.' in found.paragraph
     assert found.beyond.startswith("Noted with it: ")
     assert ("Notes added to it", found.notes) in list(sections_of(found))
+
+
+def test_of_each_note_is_told_to_which_of_several_exceptions_it_was_added(folder: Path) -> None:
+    @task
+    def parse(row: str) -> None:
+        try:
+            try:
+                int(row)
+            except ValueError as error:
+                error.add_note("row 5 of flights.csv")
+                raise KeyError("delay") from error
+        except KeyError as error:
+            for number in range(7):
+                error.add_note(f"column {number}")
+            raise RuntimeError("cannot parse flights") from error
+
+    with pytest.raises(RuntimeError), execution("train", store=folder):
+        parse("abc")
+    found = newest(folder)
+    of_value = "ValueError: invalid literal for int() with base 10: 'abc'"
+    assert [text for text, _ in found.error] == ["RuntimeError: cannot parse flights", "KeyError: 'delay'", of_value]
+    columns = [f"column {number}" for number in range(5)]
+    assert found.notes == [*columns, "row 5 of flights.csv"]
+    assert found.notes_of == [*["KeyError: 'delay'"] * 5, of_value]
+    assert found.notes_left_out == 2
+    assert 'Noted with KeyError: "column 0" and 7 more notes.' in found.paragraph
+    assert dict(sections_of(found))["Notes added to them"] == [
+        "KeyError: 'delay'",
+        *(f"  {column}" for column in columns),
+        of_value,
+        "  row 5 of flights.csv",
+        "… 2 more notes, not recorded",
+    ]
+
+
+def test_the_note_of_the_exception_itself_is_told_before_those_of_its_group(folder: Path) -> None:
+    first, second = ValueError("no such airport"), ValueError("no such carrier")
+    for error in (first, second):
+        error.add_note(f"row of {error}")
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise ExceptionGroup("two rows", [first, second])
+    found = newest(folder)
+    assert 'Noted with "ValueError: no such airport": "row of no such airport" and 1 more note.' in found.paragraph
+    group = ExceptionGroup("two rows", [first, second])
+    group.add_note("in flights.csv")
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise group
+    found = newest(folder)
+    assert 'Noted with it: "in flights.csv" and 2 more notes.' in found.paragraph
+    assert found.notes_of == [f"ExceptionGroup: {group}", "ValueError: no such airport", "ValueError: no such carrier"]
+
+
+def test_notes_that_a_part_of_a_group_took_over_are_counted_once(folder: Path) -> None:
+    group = ExceptionGroup("two rows", [ValueError("no such airport"), KeyError("delay")])
+    for number in range(7):
+        group.add_note(f"note {number}")
+    part = group.subgroup(ValueError)
+    assert part is not None
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise ExceptionGroup("all", [part])
+    found = newest(folder)
+    assert (found.notes, found.notes_left_out) == ([f"note {number}" for number in range(5)], 2)
+
+
+@pytest.mark.parametrize("fields", ['["row 5"]', '["row 5"],[7],0', '["row 5"],[-1],0', '["row 5"],[],0'])
+def test_a_note_of_which_the_exception_is_not_known_is_told_all_the_same(store: RecordingStore, fields: str) -> None:
+    """An older version did not record it."""
+    with pytest.raises(RuntimeError), execution("train") as run:
+        raise RuntimeError("cannot parse flights") from ValueError("no such airport")
+    assembly = assembled(store, run.id)
+    raised = '[["RuntimeError: cannot parse flights",""],["ValueError: no such airport",""]]'
+    assembly.add("main", decode(f'["raised",1,{raised},[],[],[],false,{fields}]'.encode()))
+    assembly.finish()
+    found = why(store, assembly)
+    assert (found.notes, found.notes_of, found.notes_left_out) == (["row 5"], [""], 0)
+    assert 'Noted with it: "row 5".' in found.paragraph
+    assert dict(sections_of(found))["Notes added to them"] == ["row 5"]
 
 
 def test_the_difference_comes_first_that_the_exception_names_then_what_the_failed_task_was_given(folder: Path) -> None:
