@@ -192,6 +192,65 @@ def test_the_execution_of_obs_run_names_one_of_another_name_that_tells_more(
     assert of_outer.endswith("night")
 
 
+@pytest.mark.parametrize(
+    ("how", "alone", "seen"),
+    [
+        (OF_KILL, "", "killed by SIGKILL"),
+        (OF_EXIT, "", "ended with exit code 3"),
+        (OF_SEGFAULT, "crashed", "crashed"),
+    ],
+    ids=["SIGKILL", "os._exit", "segfault"],
+)
+def test_the_list_says_of_a_lost_execution_how_it_ended_if_somebody_saw_that(
+    train: Callable[..., subprocess.Popen[str]],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+    alone: str,
+    seen: str,
+) -> None:
+    def listed() -> str:
+        assert obs(["ls", "-n", "1", "--status", "lost", "--store", str(folder)]) == 0
+        return capsys.readouterr().out.splitlines()[1].partition("  train")[2]
+
+    train(how).communicate(timeout=120)
+    assert listed() == (f" ({alone})" if alone else "")
+    train(how, run=True, options=("--name", "night")).communicate(timeout=120)
+    inner, outer = itertools.islice(list_executions(folder), 2)
+    assert (inner.status, listed()) == ("lost", f" ({seen}, in {outer.id})")
+    assert seen in newest(folder).paragraph
+    assert obs(["show", "--text", "--store", str(folder)]) == 0
+    assert re.match(f"train lost( in ≥ [^:]+)?: {seen}", capsys.readouterr().out)
+    shutil.rmtree(folder / "executions" / outer.id)
+    assert listed() == (f" ({alone}, in {outer.id})" if alone else f" (in {outer.id})")
+
+
+def test_a_killed_task_is_not_said_to_show_its_source_and_traceback(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for how, shows in (
+        (OF_KILL, "what it was given"),
+        ("raise ValueError('no such airport')", "what it was given, its source and the traceback"),
+    ):
+        train(how).communicate(timeout=120)
+        assert obs(["why", "--store", str(folder)]) == 0
+        *_, title, more = capsys.readouterr().out.splitlines()
+        assert (title, more.partition("  shows ")[2]) == ("More", shows)
+
+
+def test_a_task_that_shows_nothing_has_what_was_recorded_of_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task(enable_deck=False)
+    def fit() -> None:
+        raise ValueError("no such airport")
+
+    with pytest.raises(ValueError, match="airport"), execution("train", store=folder):
+        fit()
+    assert obs(["why", "--store", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("--task fit --text  shows what was recorded of it\n")
+
+
 def test_the_failed_tasks_own_report_says_why_too(folder: Path) -> None:
     @task
     def fine() -> None:
