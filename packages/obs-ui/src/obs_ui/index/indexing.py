@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock, identity
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import LEFT_OPEN_LINE
 from obs_core.assembly.writers import Writer
 from obs_core.background import Background
 from obs_core.interruptions import let_pass
@@ -62,6 +63,7 @@ _SUMMARY_KINDS = (
     b'["verdicts"',
     b'["lost"',
     b'["process-ended"',
+    LEFT_OPEN_LINE,
     b'["raised",1,',
     b'["raised","main.1",',
 )
