@@ -64,6 +64,16 @@ def test_notes_and_members_of_a_group_are_shown():
         assert part in page
 
 
+def test_of_many_notes_the_first_are_shown_and_the_others_are_counted():
+    error = ValueError("no such airport")
+    for number in range(7):
+        error.add_note(f"row {number}")
+    page = text(TracebackRenderer().to_html(error).partition('<pre class="printed"')[0])
+
+    assert "row 4 and 2 more notes" in page
+    assert "row 5" not in page
+
+
 def test_values_of_variables_are_not_shown():
     def fails():
         password = "".join(reversed("2retnuh"))

@@ -172,18 +172,31 @@ def test_the_list_says_how_a_process_ended_in_the_words_of_its_page(index: sa.En
     again.dispose()
 
 
-def test_the_list_says_how_the_process_ended_of_one_within_another(index: sa.Engine) -> None:
-    program = "import obs_core, os\nwith obs_core.execution('night'):\n    os._exit(3)\n"
+@pytest.mark.parametrize(
+    ("program", "said", "why"),
+    [
+        (
+            "import obs_core, os\nwith obs_core.execution('night'):\n    os._exit(3)\n",
+            "ended with exit code 3: by os._exit or in C code, since Python noticed nothing",
+            "night ended with exit code 3",
+        ),
+        (
+            "import obs_core\nobs_core.execution('night').__enter__()\n",
+            "open when its process ended: a thread ran it that nobody waits for, or its block was never left",
+            "night was open when its process ended",
+        ),
+    ],
+)
+def test_the_list_says_how_the_process_ended_of_one_within_another(
+    index: sa.Engine, program: str, said: str, why: str
+) -> None:
     command = [sys.executable, "-m", "obs_core", "run", "--name", "program", "--", sys.executable, "-c", program]
     subprocess.run(command, env=os.environ, check=False, stderr=subprocess.PIPE)
     indexer = Indexer(index, open_store())
     update(indexer)
     (inner,) = list_executions(index, indexer.store_number, ListQuery(name="night")).executions
-    assert (inner.status, inner.error) == (
-        "lost",
-        "ended with exit code 3: by os._exit or in C code, since Python noticed nothing",
-    )
-    assert "night ended with exit code 3" in load_execution(inner.id).why().paragraph
+    assert (inner.status, inner.error) == ("lost", said)
+    assert why in load_execution(inner.id).why().paragraph
 
 
 def test_one_that_was_killed_lasted_as_long_as_everywhere_else(index: sa.Engine) -> None:

@@ -154,12 +154,15 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
         add(1, 2)
     assert obs(["show", "--task", "join", "--text"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("join succeeded in ")
+    assert told.startswith("task join succeeded in ")
     assert "[Table]\n  speed float64\n  NA\ndef f():\n    pass\n" in told
     assert "[Input]\nrows  int\n5\n" in told
     assert told.count("color: red") == 1  # in the source alone
     assert obs(["show", "--text"]) == 0
-    assert "\nadd succeeded in " in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("flights succeeded in ")  # which is longer than any of its tasks
+    assert "\ntask join succeeded in " in told
+    assert "\ntask add succeeded in " in told
 
 
 def test_show_as_text_tells_a_long_source_to_its_last_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,7 +272,7 @@ def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureF
     assert "row 39\n… and 10 more lines; --deck 'Rows' shows all\n" in told
     assert obs(["show", "--text", "--deck", "Rows"]) == 0
     only = capsys.readouterr().out
-    assert only.startswith("join succeeded in ")
+    assert only.startswith("task join succeeded in ")
     assert only.endswith("\n[Rows]\n" + "".join(f"row {number}\n" for number in range(50)))
     assert obs(["show", "--text", "--deck", "Columns"]) == 2
     assert obs(["show", "--deck", "Rows"]) == 2

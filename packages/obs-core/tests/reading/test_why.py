@@ -42,6 +42,7 @@ from obs_core.reading.fault_files import Frame, innermost_own
 from obs_core.reading.why import SpanAtEnd, Why, sections_of, why
 from obs_core.rendering import verdict_mark
 from obs_core.store import open_store
+from obs_core.testing import RecordingStore
 from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
@@ -191,6 +192,65 @@ def test_the_execution_of_obs_run_names_one_of_another_name_that_tells_more(
     assert of_outer.endswith("night")
 
 
+@pytest.mark.parametrize(
+    ("how", "alone", "seen"),
+    [
+        (OF_KILL, "", "killed by SIGKILL"),
+        (OF_EXIT, "", "ended with exit code 3"),
+        (OF_SEGFAULT, "crashed", "crashed"),
+    ],
+    ids=["SIGKILL", "os._exit", "segfault"],
+)
+def test_the_list_says_of_a_lost_execution_how_it_ended_if_somebody_saw_that(
+    train: Callable[..., subprocess.Popen[str]],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+    alone: str,
+    seen: str,
+) -> None:
+    def listed() -> str:
+        assert obs(["ls", "-n", "1", "--status", "lost", "--store", str(folder)]) == 0
+        return capsys.readouterr().out.splitlines()[1].partition("  train")[2]
+
+    train(how).communicate(timeout=120)
+    assert listed() == (f" ({alone})" if alone else "")
+    train(how, run=True, options=("--name", "night")).communicate(timeout=120)
+    inner, outer = itertools.islice(list_executions(folder), 2)
+    assert (inner.status, listed()) == ("lost", f" ({seen}, in {outer.id})")
+    assert seen in newest(folder).paragraph
+    assert obs(["show", "--text", "--store", str(folder)]) == 0
+    assert re.match(f"train lost( in ≥ [^:]+)?: {seen}", capsys.readouterr().out)
+    shutil.rmtree(folder / "executions" / outer.id)
+    assert listed() == (f" ({alone}, in {outer.id})" if alone else f" (in {outer.id})")
+
+
+def test_a_killed_task_is_not_said_to_show_its_source_and_traceback(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for how, shows in (
+        (OF_KILL, "what it was given"),
+        ("raise ValueError('no such airport')", "what it was given, its source and the traceback"),
+    ):
+        train(how).communicate(timeout=120)
+        assert obs(["why", "--store", str(folder)]) == 0
+        *_, title, more = capsys.readouterr().out.splitlines()
+        assert (title, more.partition("  shows ")[2]) == ("More", shows)
+
+
+def test_a_task_that_shows_nothing_has_what_was_recorded_of_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task(enable_deck=False)
+    def fit() -> None:
+        raise ValueError("no such airport")
+
+    with pytest.raises(ValueError, match="airport"), execution("train", store=folder):
+        fit()
+    assert obs(["why", "--store", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("--task fit --text  shows what was recorded of it\n")
+
+
 def test_the_failed_tasks_own_report_says_why_too(folder: Path) -> None:
     @task
     def fine() -> None:
@@ -322,6 +382,83 @@ def test_what_was_noted_with_the_exception_and_its_cause_is_told_once(folder: Pa
     assert 'Noted with it: "row 5 of flights.csv" and 1 more note.' in found.paragraph
     assert found.beyond.startswith("Noted with it: ")
     assert ("Notes added to it", found.notes) in list(sections_of(found))
+
+
+def test_of_each_note_is_told_to_which_of_several_exceptions_it_was_added(folder: Path) -> None:
+    @task
+    def parse(row: str) -> None:
+        try:
+            try:
+                int(row)
+            except ValueError as error:
+                error.add_note("row 5 of flights.csv")
+                raise KeyError("delay") from error
+        except KeyError as error:
+            for number in range(7):
+                error.add_note(f"column {number}")
+            raise RuntimeError("cannot parse flights") from error
+
+    with pytest.raises(RuntimeError), execution("train", store=folder):
+        parse("abc")
+    found = newest(folder)
+    of_value = "ValueError: invalid literal for int() with base 10: 'abc'"
+    assert [text for text, _ in found.error] == ["RuntimeError: cannot parse flights", "KeyError: 'delay'", of_value]
+    columns = [f"column {number}" for number in range(5)]
+    assert found.notes == [*columns, "row 5 of flights.csv"]
+    assert found.notes_of == [*["KeyError: 'delay'"] * 5, of_value]
+    assert found.notes_left_out == 2
+    assert 'Noted with KeyError: "column 0" and 7 more notes.' in found.paragraph
+    assert dict(sections_of(found))["Notes added to them"] == [
+        "KeyError: 'delay'",
+        *(f"  {column}" for column in columns),
+        of_value,
+        "  row 5 of flights.csv",
+        "… 2 more notes, not recorded",
+    ]
+
+
+def test_the_note_of_the_exception_itself_is_told_before_those_of_its_group(folder: Path) -> None:
+    first, second = ValueError("no such airport"), ValueError("no such carrier")
+    for error in (first, second):
+        error.add_note(f"row of {error}")
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise ExceptionGroup("two rows", [first, second])
+    found = newest(folder)
+    assert 'Noted with "ValueError: no such airport": "row of no such airport" and 1 more note.' in found.paragraph
+    group = ExceptionGroup("two rows", [first, second])
+    group.add_note("in flights.csv")
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise group
+    found = newest(folder)
+    assert 'Noted with it: "in flights.csv" and 2 more notes.' in found.paragraph
+    assert found.notes_of == [f"ExceptionGroup: {group}", "ValueError: no such airport", "ValueError: no such carrier"]
+
+
+def test_notes_that_a_part_of_a_group_took_over_are_counted_once(folder: Path) -> None:
+    group = ExceptionGroup("two rows", [ValueError("no such airport"), KeyError("delay")])
+    for number in range(7):
+        group.add_note(f"note {number}")
+    part = group.subgroup(ValueError)
+    assert part is not None
+    with pytest.raises(ExceptionGroup), execution("train", store=folder):
+        raise ExceptionGroup("all", [part])
+    found = newest(folder)
+    assert (found.notes, found.notes_left_out) == ([f"note {number}" for number in range(5)], 2)
+
+
+@pytest.mark.parametrize("fields", ['["row 5"]', '["row 5"],[7],0', '["row 5"],[-1],0', '["row 5"],[],0'])
+def test_a_note_of_which_the_exception_is_not_known_is_told_all_the_same(store: RecordingStore, fields: str) -> None:
+    """An older version did not record it."""
+    with pytest.raises(RuntimeError), execution("train") as run:
+        raise RuntimeError("cannot parse flights") from ValueError("no such airport")
+    assembly = assembled(store, run.id)
+    raised = '[["RuntimeError: cannot parse flights",""],["ValueError: no such airport",""]]'
+    assembly.add("main", decode(f'["raised",1,{raised},[],[],[],false,{fields}]'.encode()))
+    assembly.finish()
+    found = why(store, assembly)
+    assert (found.notes, found.notes_of, found.notes_left_out) == (["row 5"], [""], 0)
+    assert 'Noted with it: "row 5".' in found.paragraph
+    assert dict(sections_of(found))["Notes added to them"] == ["row 5"]
 
 
 def test_the_difference_comes_first_that_the_exception_names_then_what_the_failed_task_was_given(folder: Path) -> None:

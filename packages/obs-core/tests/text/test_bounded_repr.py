@@ -200,21 +200,22 @@ def test_the_notes_of_an_exception_are_bounded_lines_and_what_is_none_is_left_ou
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    assert notes_of(with_notes("row 5\n  of flights.csv", "x" * 100_000)) == ["row 5 of flights.csv", f"{'x' * 500}..."]
-    assert notes_of(with_notes(*"abcdefg")) == ["a", "b", "c", "d", "e"]
-    assert notes_of(with_notes(5, None, " ", b"row 6", Text("row 7"))) == ["row 7"]
-    assert notes_of(ValueError("no such airport")) == []
-    assert notes_of(RefusesItsNotes()) == []
+    told = ["row 5 of flights.csv", f"{'x' * 500}..."]
+    assert notes_of(with_notes("row 5\n  of flights.csv", "x" * 100_000)) == (told, 0)
+    assert notes_of(with_notes(*"abcdefg")) == (["a", "b", "c", "d", "e"], 2)
+    assert notes_of(with_notes(5, None, " ", b"row 6", Text("row 7"))) == (["row 7"], 0)
+    assert notes_of(ValueError("no such airport")) == ([], 0)
+    assert notes_of(RefusesItsNotes()) == ([], 0)
     error = ValueError("no such airport")
     vars(error)["__notes__"] = 5
-    assert notes_of(error) == []
+    assert notes_of(error) == ([], 0)
 
 
 def test_a_note_is_masked_before_it_is_cut() -> None:
     secret = "Zq7Kp2Vx9Lm4Wt8Nb3Rc"
     register_secret_value(secret)
     try:
-        (line,) = notes_of(with_notes("a" * 490 + secret))
+        (line,), _ = notes_of(with_notes("a" * 490 + secret))
     finally:
         forget_secret_values()
     assert line == "a" * 490 + "***"

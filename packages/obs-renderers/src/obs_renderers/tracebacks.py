@@ -101,7 +101,9 @@ def _before(error: BaseException) -> tuple[str, BaseException | None]:
 def _section(error: BaseException, *, copies: bool) -> str:
     name = f"<b>{escape(_qualified(type(error)))}</b>"
     message = f"<pre>{escape(shorten(_message(error), _MAX_MESSAGE))}</pre>"
-    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in notes_of(error))
+    shown, more = notes_of(error)
+    lines = [*shown, *([f"and {plural(more, 'more note')}"] * bool(more))]
+    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in lines)
     place = _raised_at(error.__traceback__, copies=copies)
     rest = _frames(error.__traceback__) + _members(error)
     return f"<section><header>{name}{message}{notes}{place}</header>{rest}</section>"

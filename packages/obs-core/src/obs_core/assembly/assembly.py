@@ -57,7 +57,9 @@ class Assembly:
         unfinished: Captures whose writer is gone before their decks were made.
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         raised_too: What else was in the group of exceptions that ended a task, by task id.
-        raised_notes: What was added to all these by ``add_note``, by task id.
+        raised_notes: What was added to all these by ``add_note``, by task id: each note, and the exception's line;
+            that is empty in older records.
+        raised_notes_left_out: How many more notes all these had, by task id.
         raised_in: The innermost spans that these left on their way out of a task, by task id; empty for none.
         raised_while_handling: The ids of those of which the last one was being handled when what it led to came.
         raised_from: The innermost tasks that the exceptions of `raised`, for the execution itself, had ended before;
@@ -86,7 +88,8 @@ class Assembly:
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.raised_too: dict[str, list[tuple[str, str]]] = {}
-        self.raised_notes: dict[str, list[str]] = {}
+        self.raised_notes: dict[str, list[tuple[str, str]]] = {}
+        self.raised_notes_left_out: dict[str, int] = {}
         self.raised_in: dict[str, list[str]] = {}
         self.raised_while_handling: set[str] = set()
         self.raised_from: list[str] = []
@@ -413,7 +416,8 @@ class Assembly:
                 continue
             writer, record = self.writers[name], known[name]
             self.raised[task], self.raised_too[task] = record.chain, record.others
-            self.raised_notes[task] = record.notes
+            self.raised_notes[task] = _notes_told(record)
+            self.raised_notes_left_out[task] = record.notes_left_out
             self.raised_in[task] = ["" if ref is None else writer.global_ref(ref) for ref in record.spans]
             if record.while_handling:
                 self.raised_while_handling.add(task)
@@ -551,6 +555,12 @@ class Assembly:
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
         root.error, root.is_execution = view.error, True
         return [root]
+
+
+def _notes_told(record: records.Raised) -> list[tuple[str, str]]:
+    texts = dict(enumerate(text for text, _ in (*record.chain, *record.others)))
+    of = [texts.get(place, "") for place in record.notes_of[: len(record.notes)]]
+    return [*itertools.zip_longest(record.notes, of, fillvalue="")]
 
 
 def _told(end: records.ProcessEnded) -> str:

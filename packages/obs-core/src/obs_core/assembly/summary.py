@@ -10,13 +10,13 @@ from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
-from obs_core.journal.records import AnyRecord, Beat, VerdictSummary
+from obs_core.journal.records import LEFT_OPEN, AnyRecord, Beat, VerdictSummary
 from obs_core.journal.signs_of_life import last_moment
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
 
-__all__ = ["SUMMARY_LINES", "read_summary"]
+__all__ = ["SUMMARY_LINES", "read_ends", "read_summary"]
 
 SUMMARY_LINES = (
     b'["execution"',
@@ -25,6 +25,8 @@ SUMMARY_LINES = (
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',
+    # An execution that was open when its process ended.
+    f'["note",1,"{LEFT_OPEN}"'.encode(),
 )
 """How the lines begin that tell what a list shows, beside a segment's head."""
 
@@ -32,6 +34,12 @@ _LINES = (*SUMMARY_LINES, b'["torn"')
 
 
 def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
+    """Tell what a list shows of an execution; None if there is nothing that can be read."""
+    assembly = read_ends(store, execution_id)
+    return None if assembly is None else assembly.view
+
+
+def read_ends(store: Store, execution_id: str) -> Assembly | None:
     """Read only the beginning and the end of an execution; None if there is nothing that can be read."""
     try:
         assembly = Assembly(store, execution_id)
@@ -54,7 +62,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
             raise  # the next ones would fail too
         warn(f"execution {execution_id!r} cannot be read: {type(error).__name__}: {error}")
         return None
-    return assembly.view
+    return assembly
 
 
 def _add_verdicts_of_others(assembly: Assembly, store: Store, by_writer: dict[str, list[str]]) -> None:

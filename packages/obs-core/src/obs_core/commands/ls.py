@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from obs_core.assembly.loading import opened
 from obs_core.commands.base import Command
 from obs_core.commands.choosing import add_filters, chosen, narrows
 from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
-from obs_core.store import described, open_store
+from obs_core.reading.endings import seen_end
+from obs_core.store import Store, described, open_store
 from obs_core.text.durations import format_moment, format_took
 from obs_core.text.missing import counted_missing
 from obs_core.text.terminal import Screen, cut
@@ -49,7 +51,7 @@ class ListExecutions(Command):
             return 0
         shown = list(found)
         if shown:
-            print("\n".join(_table(shown, Screen.of(sys.stdout))))
+            print("\n".join(_table(shown, _ends_seen(shown, opened(arguments.store)), Screen.of(sys.stdout))))
             if next(rest, None) is not None:
                 newest = "newest is" if len(shown) == 1 else f"newest {len(shown)} are"
                 print(f"… and older ones: only the {newest} shown, -n 0 shows all")
@@ -75,9 +77,19 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
     }
 
 
-def _table(executions: list[ExecutionView], screen: Screen) -> Iterator[str]:
+def _ends_seen(executions: list[ExecutionView], store: Store) -> dict[str, str]:
+    """Tell how the newest lost executions ended, by their ids: somebody may have seen what they could not record."""
+    lost = [one for one in executions if one.status == "lost" and (store.local or one.within)]
+    return {one.id: seen_end(store, one.id) for one in lost[:_MOST_LOST]}
+
+
+_MOST_LOST = 100
+"""Lost executions of which it is asked how they ended: that takes about as long as to list them."""
+
+
+def _table(executions: list[ExecutionView], ends: Mapping[str, str], screen: Screen) -> Iterator[str]:
     columns = _columns(executions, screen)
-    names = ["NAME", *(screen.name(_name(execution)) for execution in executions)]
+    names = ["NAME", *(screen.name(_name(execution, ends.get(execution.id, ""))) for execution in executions)]
     widths = {heading: max(map(len, cells)) for heading, cells in columns.items()}
     room = max(screen.width - _taken(columns), _NARROWEST_NAME)
     for number, name in enumerate(names):
@@ -113,10 +125,10 @@ def _without(cells: dict[str, _Cell], *headings: str) -> dict[str, _Cell]:
     return {heading: cell for heading, cell in cells.items() if heading not in headings}
 
 
-def _name(execution: ExecutionView) -> str:
-    within = f" (in {execution.within})" if execution.within else ""
-    missing = counted_missing(execution)
-    return f"{execution.name}{within}{f' ({missing})' if missing else ''}"
+def _name(execution: ExecutionView, end: str) -> str:
+    within = f"in {execution.within}" if execution.within else ""
+    about = [", ".join(filter(None, (end, within))), counted_missing(execution)]
+    return "".join([execution.name, *(f" ({text})" for text in about if text)])
 
 
 def _checks(execution: ExecutionView) -> str:

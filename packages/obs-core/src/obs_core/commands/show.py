@@ -57,9 +57,10 @@ class Show(OfOneExecution):
         if arguments.deck is not None and not arguments.text:
             raise CommandError("--deck needs --text; without --text, obs makes the whole report")
         if arguments.text:
-            if not execution.tasks:
+            tasks = _with_deck(execution.tasks if task is None else [task], arguments.deck)
+            if task is None and arguments.deck is None and not any(one.is_execution for one in tasks):
                 _print_end(execution)
-            _print_text(_with_deck(execution.tasks if task is None else [task], arguments.deck), arguments.deck)
+            _print_text(tasks, arguments.deck)
             _tell_missing(execution)
             return 0
         _tell_report(self.name, execution, task, as_json=arguments.json, opens=arguments.open)
@@ -110,7 +111,7 @@ def _with_deck(tasks: Sequence[TaskView], name: str | None) -> Sequence[TaskView
 
 
 def _print_end(execution: Execution) -> None:
-    """Print how an execution stands of which there is no task to tell it."""
+    """Print how an execution stands, whose time is more than that of its tasks."""
     screen, view = Screen.of(sys.stdout), execution.view
     ended = ended_by(execution.store, execution._assembly)[0] if view.status in ("failed", "lost") else ""
     stands = f"{view.name} {format_standing(view.duration, view.status)}{f': {ended}' if ended else ''}"
@@ -121,7 +122,8 @@ def _print_text(tasks: Sequence[TaskView], deck: str | None) -> None:
     screen = Screen.of(sys.stdout)
     for number, task in enumerate(tasks):
         error = f": {task.error}" if task.error else ""
-        title = screen.name(f"{task.name} {format_standing(task.duration, task.status)}{error}")
+        kind = "" if task.is_execution else "task "
+        title = screen.name(f"{kind}{task.name} {format_standing(task.duration, task.status)}{error}")
         if number:
             print()
         print(screen.paint(title, "bold"))

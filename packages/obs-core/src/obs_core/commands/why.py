@@ -43,7 +43,7 @@ class WhyItEnded(OfOneExecution):
             print(json_document(self.name, _as_json(execution, found)))
             return 0
         screen = Screen.of(sys.stdout)
-        print(screen.draw("\n".join(_lines(found, screen))))
+        print(screen.draw("\n".join(_lines(execution, found, screen))))
         return 0
 
 
@@ -64,9 +64,9 @@ def _as_json(execution: Execution, found: Why) -> dict[str, Any]:
     }
 
 
-def _lines(found: Why, screen: Screen) -> Iterator[str]:
+def _lines(execution: Execution, found: Why, screen: Screen) -> Iterator[str]:
     yield from _wrapped(found.paragraph, screen)
-    for title, entries in _sections(found):
+    for title, entries in _sections(execution, found):
         if entries:
             yield ""
             yield screen.paint(title, "bold")
@@ -74,13 +74,23 @@ def _lines(found: Why, screen: Screen) -> Iterator[str]:
                 yield from _wrapped(entry, screen, "  ")
 
 
-def _sections(found: Why) -> Iterator[tuple[str, list[str]]]:
+def _sections(execution: Execution, found: Why) -> Iterator[tuple[str, list[str]]]:
     yield from sections_of(found)
     yield "Execution", [found.execution]
     if found.task:
         short = found.execution.rpartition("-")[2]
         typed = f"{command_name()} show {short} --task {shlex.quote(found.task)} --text"
-        yield "More", [f"{typed}  shows what it was given, its source and the traceback"]
+        yield "More", [f"{typed}  shows {_shown_of(execution, found.task_id)}"]
+
+
+_TOLD_TABS = {"Input": "what it was given", "Source Code": "its source", "Error": "the traceback"}
+
+
+def _shown_of(execution: Execution, task_id: str) -> str:
+    """Tell what a task's report has: one that was killed got no further than its input."""
+    there = {deck.name for deck in execution._assembly.decks.get(task_id, ())}
+    told = [text for name, text in _TOLD_TABS.items() if name in there] or ["what was recorded of it"]
+    return " and ".join([*filter(None, [", ".join(told[:-1])]), told[-1]])
 
 
 def _wrapped(text: str, screen: Screen, indent: str = "") -> list[str]:

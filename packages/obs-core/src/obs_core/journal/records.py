@@ -166,6 +166,10 @@ class Raised(Record, tag="raised"):
     """Whether the last of the chain was being handled when what it led to came, and is not named as its cause."""
     notes: list[str] = []
     """What ``add_note`` has added to all these, each as one line."""
+    notes_of: list[Int] = []
+    """To which of all these each note was added: its place in the chain, or beyond that among the others."""
+    notes_left_out: Int = 0
+    """How many more notes there were: of each exception only the first are kept."""
 
 
 ASKED_TO_END = frozenset(("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"))

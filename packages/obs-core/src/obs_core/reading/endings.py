@@ -24,7 +24,9 @@ from msgspec import Struct, field
 
 from obs_core import identity
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import read_ends
 from obs_core.assembly.writers import Writer
+from obs_core.interruptions import ignoring
 from obs_core.journal import records
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
@@ -35,7 +37,7 @@ from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.failures import is_end_of_process, is_exception, is_exit, signal_in
 from obs_core.text.numbers import byte_size, share
 
-__all__ = ["AT_ONCE", "Cause", "Ending", "Memory", "ended_by", "ending_of", "writers_of_what_ended"]
+__all__ = ["AT_ONCE", "Cause", "Ending", "Memory", "ended_by", "ending_of", "seen_end", "writers_of_what_ended"]
 
 Cause = Literal[
     "succeeded",
@@ -193,6 +195,22 @@ def ended_by(store: Store, assembly: Assembly) -> tuple[str, str]:
         return error, place
     says = ending.says.removeprefix("was ")
     return f"{says}: {ending.detail}" if ending.detail else says, ""
+
+
+def seen_end(store: Store, execution_id: str) -> str:
+    """Tell how an execution that was lost ended, if somebody saw that: ``"killed by SIGKILL"``; empty if nobody did.
+
+    Only its beginning and its end are read, and those of the ``obs run`` around it.
+
+    Args:
+        store: Where it is kept.
+        execution_id: Its id.
+    """
+    with ignoring(Exception):  # whatever is wrong with its record, the rest is told without this
+        assembly = read_ends(store, execution_id)
+        ending = None if assembly is None else ending_of(store, assembly)
+        return ending.says.removeprefix("was ") if ending is not None and ending.known else ""
+    return ""
 
 
 def writers_of_what_ended(assembly: Assembly) -> list[str]:

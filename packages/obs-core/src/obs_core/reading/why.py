@@ -96,7 +96,9 @@ class Why(Struct, kw_only=True):
             last says how many are left out.
         causes: What caused it in the end, and what else was in the same group of exceptions: each as one line, with
             the file, the line, and the task or span that it ended.
-        notes: What was added to all these by ``add_note``, each as one line.
+        notes: What was added to all these by ``add_note``, each as one line: the first five notes of each exception.
+        notes_of: To which of all these each note was added: its line; empty if an older version recorded it.
+        notes_left_out: How many more notes there were.
         stack: The calls under way when it crashed, when it got SIGTERM, or when a sampler looked last, the innermost
             first.
         memory: What is known of the memory.
@@ -128,6 +130,8 @@ class Why(Struct, kw_only=True):
     error: list[tuple[str, str]] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    notes_of: list[str] = field(default_factory=list)
+    notes_left_out: int = 0
     stack: list[Frame] = field(default_factory=list)
     memory: Memory | None = None
     open: list[SpanAtEnd] = field(default_factory=list)
@@ -160,7 +164,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
         found: Why it ended.
     """
     yield "Exception", [f"{text}  ({place})" if place else text for text, place in found.error]
-    yield "Notes added to it", found.notes
+    yield ("Notes added to it" if _is_only_one(found) else "Notes added to them"), list(_notes(found))
     yield "Stack, innermost call first", [str(frame) for frame in found.stack]
     yield (
         "Open now" if found.cause == "running" else "Open at the end",
@@ -174,6 +178,22 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
     if found.last_success is not None:
         yield f"Since the last good run ({found.last_success})", found.differences
     yield ("Known" if found.known else "Concluded"), found.evidence
+
+
+def _is_only_one(found: Why) -> bool:
+    """Tell whether a single exception is told of."""
+    return len(found.error) == 1 and not found.causes
+
+
+def _notes(found: Why) -> Iterator[str]:
+    """Go through the notes, below the exceptions that they were added to; of a single one that needs no word."""
+    by_error: dict[str, list[str]] = {}
+    for note, of in zip(found.notes, found.notes_of, strict=True):
+        by_error.setdefault("" if _is_only_one(found) else of, []).append(note)
+    for of, notes in by_error.items():
+        yield from [of, *(f"  {note}" for note in notes)] if of else notes
+    if found.notes_left_out:
+        yield f"… {plural(found.notes_left_out, 'more note')}, not recorded"
 
 
 def _how_long(one: SpanAtEnd, end: int) -> str:
@@ -239,7 +259,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     elif ending.cause == "running":
         inner += _stands(found, assembly, task)
     found.paragraph = " ".join(_sentences(found, ending, assembly, good, inner, again, since_sigterm))
-    beyond = [*_noted(found), *_progress(found, inner), *_since_the_last(found, assembly, good)]
+    beyond = [*_noted(found, again), *_progress(found, inner), *_since_the_last(found, assembly, good)]
     found.beyond = " ".join(beyond)
     return found
 
@@ -516,8 +536,12 @@ def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: 
     chain, others = _raised_in(assembly, key, names)
     found.span = chain[0][2] if chain else ""
     # A note is often added where the task was called, by what raises the exception again.
-    noted = [note for of in (key, assembly.root_id) for note in assembly.raised_notes.get(of, ())]
-    found.notes = list(dict.fromkeys(noted))
+    noted: dict[str, str] = {}
+    for of in (key, assembly.root_id):
+        for note, text in assembly.raised_notes.get(of, ()):
+            noted.setdefault(note, text)
+        found.notes_left_out = max(found.notes_left_out, assembly.raised_notes_left_out.get(of, 0))
+    found.notes, found.notes_of = list(noted), list(noted.values())
     others = others or _raised_in(assembly, assembly.root_id, names)[1]
     found.causes = [
         f"{_told(text)}{_at(place)}{_inside(text, place, span, assembly, task)}"
@@ -665,7 +689,7 @@ def _sentences(
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending, since_sigterm)
-    yield from _noted(found)
+    yield from _noted(found, again)
     yield from _progress(found, inner)
     if len(found.error) > again + 1:
         key = found.task_id or assembly.root_id
@@ -685,10 +709,23 @@ def _sentences(
     yield from _since_the_last(found, assembly, good)
 
 
-def _noted(found: Why) -> Iterator[str]:
-    if found.notes:
-        more = f" and {plural(len(found.notes) - 1, 'more note')}" if len(found.notes) > 1 else ""
-        yield f'Noted with it: "{_told(found.notes[0])}"{more}.'
+def _noted(found: Why, again: int) -> Iterator[str]:
+    """Tell a note of the exception that is told of, else of another one, and how many more there are."""
+    if not found.notes:
+        return
+    it = found.error[again][0]
+    place = found.notes_of.index(it) if it in found.notes_of else 0
+    of = found.notes_of[place]
+    count = len(found.notes) - 1 + found.notes_left_out
+    more = f" and {plural(count, 'more note')}" if count else ""
+    yield f'Noted with {_named_among(of, found) if of not in ("", it) else "it"}: "{_told(found.notes[place])}"{more}.'
+
+
+def _named_among(error: str, found: Why) -> str:
+    """Return the type of an exception, or all of its line if others told of are of the same type."""
+    texts = {*(text for text, _ in found.error), *found.notes_of}
+    kind = error.partition(":")[0]
+    return kind if [text.partition(":")[0] for text in texts].count(kind) == 1 else _quoted(error)
 
 
 def _progress(found: Why, inner: list[str]) -> Iterator[str]:

@@ -261,7 +261,7 @@ def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
             where = left_first(root, error)
             refs, handled = refs_of(tasks, run.id), came_while_handling(error)
             notes = notes_added(error)
-            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled, notes))
+            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled, *notes))
     if run.id not in gone_on_with:  # of which obs run tells, once the process has ended
         failure = None
         if error is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_OTHERS",
     "EndedTask",
+    "Notes",
     "Told",
     "as_told",
     "came_while_handling",
@@ -71,6 +72,20 @@ class EndedTask(NamedTuple):
     name: str
 
 
+class Notes(NamedTuple):
+    """The notes of several exceptions, as `records.Raised` has them.
+
+    Attributes:
+        lines: Each as one line.
+        of: To which of the exceptions each was added: its place among them.
+        left_out: How many more there were.
+    """
+
+    lines: list[str]
+    of: list[int]
+    left_out: int
+
+
 class Told(Exception):
     """An exception as it was told: one of another process, or one that is not to be kept alive.
 
@@ -84,7 +99,7 @@ class Told(Exception):
 
     chain: list[tuple[str, str]]
     others: list[tuple[str, str]]
-    notes: list[str]
+    notes: Notes
     passages: list[Passage]
     tasks: list[EndedTask | None]
 
@@ -95,7 +110,7 @@ def told(chain: list[tuple[str, str]]) -> Told | None:
         return None
     kind, _, message = chain[0][0].partition(": ")
     error: Told = type(kind, (Told,), {})(message)
-    error.chain, error.others, error.notes, error.passages, error.tasks = chain, [], [], [], []
+    error.chain, error.others, error.notes, error.passages, error.tasks = chain, [], Notes([], [], 0), [], []
     return error
 
 
@@ -179,11 +194,21 @@ def others_raised(error: BaseException) -> list[tuple[str, str]]:
     return [(in_words(one), _place(one)) for one in _others_of(error)]
 
 
-def notes_added(error: BaseException) -> list[str]:
-    """Return the notes of all exceptions that `raised_at` and `others_raised` tell of, each once."""
+def notes_added(error: BaseException) -> Notes:
+    """Return the notes of all exceptions that `raised_at` and `others_raised` tell of, each once.
+
+    Who splits a group of exceptions, or raises an exception again as another one, may give it the notes of the former.
+    """
     if issubclass(type(error), Told):
         return cast("Told", error).notes
-    return list(dict.fromkeys(note for one in (*_chain_of(error), *_others_of(error)) for note in notes_of(one)))
+    of: dict[str, int] = {}
+    left_out = 0
+    for place, one in enumerate((*_chain_of(error), *_others_of(error))):
+        lines, more = notes_of(one)
+        new = [line for line in lines if line not in of]
+        of.update(dict.fromkeys(new, place))
+        left_out += more if new else 0
+    return Notes(list(of), list(of.values()), left_out)
 
 
 def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:

@@ -66,7 +66,7 @@ def _tell_of(error: Told | None) -> None:
             tasks = refs_of(tasks_ended_by(error), _root.run.id)
             chain, others, where = raised_at(error), others_raised(error), left_first(_root, error)
             handled, notes = came_while_handling(error), notes_added(error)
-            raised = records.Raised(ROOT, chain, others, where, tasks, handled, notes)
+            raised = records.Raised(ROOT, chain, others, where, tasks, handled, *notes)
         _root.journal.append(raised)
         _root.journal.flush()
 

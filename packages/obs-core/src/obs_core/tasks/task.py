@@ -556,7 +556,7 @@ class _Call:
                 where = left_first(task, error)
                 others, handled = others_raised(error), came_while_handling(error)
                 notes = notes_added(error)
-                task.append(records.Raised(_number(task), self._raised, others, where, [], handled, notes))
+                task.append(records.Raised(_number(task), self._raised, others, where, [], handled, *notes))
         status = "succeeded" if error is None else "failed"
         ended = records.TaskEnd(_number(task), wall_time, process_time, status, task.failure, task.start)
         self._has_ended = True  # no signal is handled between these two

@@ -108,25 +108,31 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def notes_of(error: BaseException) -> list[str]:
-    """Return the first notes that `add_note` has added to an exception, each as one bounded line; never raises.
+def notes_of(error: BaseException) -> tuple[list[str], int]:
+    """Return the first notes that `add_note` has added to an exception, and how many more there are; never raises.
 
     Args:
         error: The exception; what stands in its ``__notes__`` may be anything.
+
+    Returns:
+        Each note as one bounded line, and the count of those that are left out.
 
     Examples:
         >>> error = ValueError("no such airport")
         >>> error.add_note("row 5 of flights.csv")
         >>> notes_of(error)
-        ['row 5 of flights.csv']
+        (['row 5 of flights.csv'], 0)
     """
     try:
         notes: Any = limited(lambda: getattr(error, "__notes__", None))
-        texts = [note for note in notes[:_MOST_NOTES] if issubclass(type(note), str)] if type(notes) is list else []
-        return [line for text in texts if (line := _in_one_line(str.__str__(text)))]
+        if type(notes) is not list:
+            return [], 0
+        texts = [note for note in notes[:_MOST_NOTES] if issubclass(type(note), str)]
+        lines = [line for text in texts if (line := _in_one_line(str.__str__(text)))]
+        return lines, max(0, len(notes) - _MOST_NOTES)
     except BaseException as broken:
         let_pass(broken)
-        return []
+        return [], 0
 
 
 def _in_one_line(text: str) -> str:
