@@ -160,3 +160,28 @@ def test_sigterm_leaves_no_file_of_output_that_comes_faster_than_it_is_read(tmp_
         os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGTERM
     assert not list(folder.glob("executions/*/logs/*.raw"))
+
+
+@linux
+def test_a_subprocess_ends_where_the_terminal_hung_up(tmp_path: Path) -> None:
+    terminal, theirs = os.openpty()
+    source = (
+        "import subprocess; from obs_core import task\ntask(lambda: subprocess.run('echo hi; exec yes', shell=True))()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
+        env={**os.environ, "OBS_LOGS": "all"},
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        assert os.read(terminal, 100)
+        os.close(terminal)
+        try:
+            process.wait(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0

@@ -4,8 +4,10 @@ Whoever writes to the file hears nothing of it that nobody reads any more, and a
 share one position in the file with us, which we put where no file can go on: each further write fails, with EFBIG
 in place of EPIPE. And where the system sends SIGPIPE to who writes to a broken pipe, it sends SIGXFSZ to who makes a
 file larger than it may. So each process that holds the file is told that it may make a file just as large as any can
-be, which no other file ever is. Who ignores the one signal ignores the other, as Python does, and hears of an error;
-`subprocess` sets both to what they were.
+be here, which hardly another file ever is: 16 TiB on ext4. Who ignores the one signal ignores the other, as Python
+does, and hears of an error; `subprocess` sets both to what they were.
+
+Who opened the file anew, as ``/dev/stdout``, has a position of its own, and goes on.
 """
 
 from __future__ import annotations
@@ -25,31 +27,32 @@ _MOST_ROUNDS = 20
 """How often it is looked for who holds the file: children may begin meanwhile, of one that is not told yet."""
 
 
-def break_off(descriptor: int) -> None:
+def break_off(descriptor: int, *, ends: bool = True) -> None:
     """Let all further writes to a file fail that are made with this descriptor, or with one that was made from it.
 
     Args:
         descriptor: The file, which was opened for appending. It stays as large as it is.
+        ends: Whether a signal ends who writes, unless it ignores that.
 
     Raises:
         OSError: This file has no positions, or they cannot be told apart from its end.
     """
     import fcntl
 
-    largest = _largest_position(descriptor)
-    told = _limit_who_holds(descriptor, largest)
+    largest = _largest_position(descriptor, _LARGEST if ends else 2**63 - 1)
+    told = _limit_who_holds(descriptor, largest) if ends else frozenset()
     # In this order: who appends puts the position back to the file's end.
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_APPEND)
     os.lseek(descriptor, largest, os.SEEK_SET)
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MOST_ROUNDS if ends else 0):
         earlier, told = told, told | _limit_who_holds(descriptor, largest, but=told)
         if told == earlier:
             break
 
 
-def _largest_position(descriptor: int) -> int:
-    """Return the last position that there can be in a file; each file system has its own."""
-    lowest, highest = 0, _LARGEST
+def _largest_position(descriptor: int, highest: int) -> int:
+    """Return the last position that there can be in a file, or the highest wanted; each file system has its own."""
+    lowest = 0
     while lowest < highest:
         middle = lowest + (highest - lowest + 1) // 2
         try:
@@ -67,8 +70,8 @@ def _limit_who_holds(descriptor: int, size: int, but: frozenset[int] = frozenset
     except ImportError as error:
         let_pass(error)
         return frozenset()
-    mine, file = os.getpid(), file_id(descriptor)
-    numbers = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - {mine} - but
+    file = file_id(descriptor)
+    numbers = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - but
     holders = frozenset(number for number in numbers if _has_open(number, file))
     for number in holders:
         with ignoring(OSError, ValueError):  # it has ended, or is somebody else's, or may make smaller ones only

@@ -63,6 +63,9 @@ stay, since another thread may be about to write the last of its lines."""
 _MAY_GO_BETTER = (errno.EINTR, errno.ENOSPC)
 """Errors by which the room is not given back this time; by all others the file system says that it cannot do that."""
 
+_MAY_BE_WRITTEN_LATER = (errno.EINTR, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors by which what is passed on is lost this time, since there is no room. By others nobody is there any more."""
+
 _HOLDERS = ("ipykernel", "_pytest.capture")
 """What points the descriptors somewhere itself, and back when it likes: there they are left alone."""
 
@@ -216,13 +219,17 @@ class _Kept:
             if self.is_at(number):
                 os.dup2(old, number)
 
-    def break_off(self) -> None:
-        """Let all who write hear that nobody reads any more: this process, what it starts, and what already runs."""
+    def break_off(self, error: int) -> None:
+        """Let all who write hear that nobody reads any more: this process, what it starts, and what already runs.
+
+        Args:
+            error: The number of the error by which a write to the old place failed.
+        """
         self.is_broken = True
         self._last = self.size()
         with ignoring(OSError):
             self.give_back()
-            break_off(self.file)
+            break_off(self.file, ends=error == errno.EPIPE)
 
     def size(self) -> int:
         """Return up to where there is something to be read."""
@@ -410,8 +417,8 @@ class _Keeping:
         return kept.read < end and time.monotonic() < self.until
 
     def _take(self, kept: _Kept, chunk: bytes, without: TaskState | None) -> None:
-        if not kept.is_broken and not _write_all(kept.old[kept.numbers[0]], chunk):
-            kept.break_off()
+        if not kept.is_broken and (error := _write_all(kept.old[kept.numbers[0]], chunk)):
+            kept.break_off(error)
         # Without obs the program would have ended where nobody reads: its end shall not wait for millions of lines.
         most_behind = _CHUNK if kept.is_broken else _MOST_BEHIND
         if kept.size() - kept.read > most_behind:
@@ -572,8 +579,8 @@ def _read(descriptor: int, start: int) -> bytes:
         return b""
 
 
-def _write_all(descriptor: int, content: bytes) -> bool:
-    """Write all of it, however slowly it is taken; return False if it is a pipe that nobody reads any more."""
+def _write_all(descriptor: int, content: bytes) -> int:
+    """Write all of it, however slowly it is taken; return the number of the error if nothing will be taken any more."""
     while content:
         try:
             content = content[os.write(descriptor, content) :]
@@ -582,8 +589,8 @@ def _write_all(descriptor: int, content: bytes) -> bool:
             time.sleep(0.01)
         except OSError as error:
             let_pass(error)
-            return error.errno != errno.EPIPE
-    return True
+            return 0 if error.errno in _MAY_BE_WRITTEN_LATER else error.errno or errno.EIO
+    return 0
 
 
 def _after_fork() -> None:
