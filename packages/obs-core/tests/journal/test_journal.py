@@ -100,8 +100,8 @@ def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: Recordi
         parse()
     (of_task, of_root) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
     (_, number, chain, *more) = of_task
-    assert (number, more) == (2, [[], [], [], False, []])
-    told_of_root = ["raised", 1, chain, [], [], ["main.2", None], False, []]
+    assert (number, more) == (2, [[], [], [], False, [], [], 0])
+    told_of_root = ["raised", 1, chain, [], [], ["main.2", None], False, [], [], 0]
     assert of_root == told_of_root, "the task that it ended; its cause ended none"
     line = parse.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
     assert chain == [

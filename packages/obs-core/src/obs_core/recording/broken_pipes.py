@@ -1,8 +1,8 @@
 """End who writes to a file of obs in place of a broken pipe, as the system ends who writes to that pipe.
 
-Whoever writes to the file hears nothing of it that nobody reads any more, and a ``yes`` would never end. All of them
-share one position in the file with us, which we put where no file can go on: each further write fails, with EFBIG
-in place of EPIPE. And where the system sends SIGPIPE to who writes to a broken pipe, it sends SIGXFSZ to who makes a
+Who writes to the file never learns that nobody reads any more, and a ``yes`` would never end. All of them share one
+position in the file with us, which we put where no file can go on: each further write fails, with EFBIG in place of
+EPIPE. And where the system sends SIGPIPE to who writes to a broken pipe, it sends SIGXFSZ to who makes a
 file larger than it may. So each process that holds the file is told that it may make a file just as large as any can
 be here, which hardly another file ever is: 16 TiB on ext4. Who ignores the one signal ignores the other, as Python
 does, and hears of an error; `subprocess` sets both to what they were.
@@ -51,7 +51,10 @@ def break_off(descriptor: int, *, ends: bool = True) -> None:
 
 
 def _largest_position(descriptor: int, highest: int) -> int:
-    """Return the last position that there can be in a file, or the highest wanted; each file system has its own."""
+    """Find the last position that there can be in a file, or the highest wanted; each file system has its own.
+
+    It is found by going there. Whoever appends writes to the file's end all the same.
+    """
     lowest = 0
     while lowest < highest:
         middle = lowest + (highest - lowest + 1) // 2

@@ -161,7 +161,7 @@ def _after_sigterm() -> None:
     keeping = _keeping
     if keeping is not None:
         _hurry(keeping, keeping.restore)
-        keeping.remove()
+        keeping.remove()  # also if another thread was at it for so long that nothing was restored
 
 
 def _hurry(keeping: _Keeping, work: Callable[[], None]) -> None:
@@ -524,13 +524,18 @@ class _Keeping:
         self._stop()
 
 
+def _python_streams() -> list[Any]:
+    """Return those that there are, each once."""
+    return list({id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values())
+
+
 def _move_stream(number: int, other: int) -> None:
     """Let Python's streams that write to a descriptor write to another one, staying the objects that they are.
 
     What waits in their buffers waits on: both descriptors are of one place, and a process that ends by `os._exit`, or a
     forked child, does not write it.
     """
-    for stream in {id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values():
+    for stream in _python_streams():
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # without a buffer where Python runs with -u
         try:
@@ -557,7 +562,7 @@ def _show_subprocesses(kept: _Kept, number: int, old: int) -> None:
         pass_on()
         return old
 
-    for stream in {id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values():
+    for stream in _python_streams():
         with ignoring(OSError, ValueError, AttributeError):
             if isinstance(stream, io.TextIOWrapper) and stream.fileno() == old and "fileno" not in vars(stream):
                 stream.fileno = fileno  # type: ignore[method-assign]

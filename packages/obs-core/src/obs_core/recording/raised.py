@@ -138,8 +138,8 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
     Of a long chain these are the first and the last, which caused them all; a line between says how many are left out.
     A group of exceptions, as `asyncio.TaskGroup` raises it, was caused by the first of them.
     """
-    if issubclass(type(error), Told):
-        return cast("Told", error).chain
+    if (stands_for := _told_of(error)) is not None:
+        return stands_for.chain
     chain = _chain_of(error)
     return [
         (left_out(one.count) if type(one) is _LeftOut else in_words(one, became), _place(one))
@@ -189,8 +189,8 @@ def came_while_handling(error: BaseException) -> bool:
 
 def others_raised(error: BaseException) -> list[tuple[str, str]]:
     """Return the exceptions of a group that `raised_at` does not tell, at most four; none of any other exception."""
-    if issubclass(type(error), Told):
-        return cast("Told", error).others
+    if (stands_for := _told_of(error)) is not None:
+        return stands_for.others
     return [(in_words(one), _place(one)) for one in _others_of(error)]
 
 
@@ -199,11 +199,11 @@ def notes_added(error: BaseException) -> Notes:
 
     Who splits a group of exceptions, or raises an exception again as another one, may give it the notes of the former.
     """
-    if issubclass(type(error), Told):
-        return cast("Told", error).notes
+    if (stands_for := _told_of(error)) is not None:
+        return stands_for.notes
     of: dict[str, int] = {}
     left_out = 0
-    for place, one in enumerate((*_chain_of(error), *_others_of(error))):
+    for place, one in enumerate(_all_told_of(error)):
         lines, more = notes_of(one)
         new = [line for line in lines if line not in of]
         of.update(dict.fromkeys(new, place))
@@ -223,9 +223,9 @@ def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:
     Returns:
         None for one that ended no task.
     """
-    if issubclass(type(error), Told):
-        return cast("Told", error).tasks
-    return [_task_ended_by(one) for one in (*_chain_of(error), *_others_of(error))]
+    if (stands_for := _told_of(error)) is not None:
+        return stands_for.tasks
+    return [_task_ended_by(one) for one in _all_told_of(error)]
 
 
 def _task_ended_by(error: BaseException) -> EndedTask | None:
@@ -317,9 +317,9 @@ def left_first(task: TaskState, error: BaseException) -> list[Ref | None]:
 
 
 def _passages_of(error: BaseException) -> list[Passage]:
-    if issubclass(type(error), Told):
-        return cast("Told", error).passages
-    return [(id(one), frozenset(_places_left(one))) for one in (*_chain_of(error), *_others_of(error))]
+    if (stands_for := _told_of(error)) is not None:
+        return stands_for.passages
+    return [(id(one), frozenset(_places_left(one))) for one in _all_told_of(error)]
 
 
 def _places_left(error: BaseException) -> Iterator[tuple[int, int]]:
@@ -334,6 +334,16 @@ class _LeftOut(Exception):
 
     def __init__(self, count: int) -> None:
         self.count = count
+
+
+def _told_of(error: BaseException) -> Told | None:
+    """Return an exception as what stands for another one, if it does: `isinstance` would ask the user's `__class__`."""
+    return cast("Told", error) if issubclass(type(error), Told) else None
+
+
+def _all_told_of(error: BaseException) -> list[BaseException]:
+    """Return the exceptions of `raised_at`, then those of `others_raised`."""
+    return [*_chain_of(error), *_others_of(error)]
 
 
 def _chain_of(error: BaseException) -> list[BaseException]:
