@@ -943,6 +943,103 @@ def test_logs_without_lines_say_so_beside_the_lines(folder: Path, capsys: pytest
     assert capsys.readouterr() == ("", f"obs: no line was logged or printed in {run.id}\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ([], ["read 3 files", "a file is empty", "no such airport", "fitted"]),
+        (["--task", "fit"], ["no such airport", "fitted"]),
+        (["--level", "warning"], ["a file is empty", "no such airport"]),
+        (["--level", "error"], ["no such airport"]),
+        (["--grep", "file"], ["read 3 files", "a file is empty"]),
+        (["-n", "1"], ["fitted"]),
+        (["--task", "load", "--level", "warning", "--grep", "empty"], ["a file is empty"]),
+    ],
+    ids=" ".join,
+)
+def test_logs_are_chosen_by_task_level_and_text(
+    folder: Path, options: list[str], texts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_log, fit_log = logging.getLogger("load"), logging.getLogger("fit")
+
+    @task
+    def load() -> None:
+        load_log.warning("a file is empty")
+
+    @task
+    def fit() -> None:
+        with span("join"):
+            fit_log.error("no such airport")
+        print("fitted")
+
+    with execution("night", store=folder):
+        print("read 3 files")
+        load()
+        fit()
+    capsys.readouterr()
+    assert obs(["logs", "--json", *options]) == 0
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == texts
+
+
+@pytest.mark.parametrize(("age", "count"), [("30m", 0), ("2h", 1)])
+def test_logs_are_chosen_by_age(
+    folder: Path, age: str, count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with execution("night", store=folder):
+        print("read 3 files")
+    capsys.readouterr()
+    an_hour_later = time.time_ns() + 3600 * 10**9
+    monkeypatch.setattr("obs_core.clock.epoch", lambda: an_hour_later)
+    assert obs(["logs", "--json", "--since", age]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == count
+
+
+def test_explain_marks_spans_in_which_warnings_and_errors_were_logged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = logging.getLogger("join")
+
+    @task
+    def fit() -> None:
+        with span("join"):
+            log.error("no such airport")
+            log.warning("a file is empty")
+        with span("quiet"):
+            log.info("fitted")
+
+    with execution("night", store=folder):
+        fit()
+    assert obs(["explain"]) == 0
+    (marked,) = [line for line in capsys.readouterr().out.splitlines() if "1 error, 1 warning logged" in line]
+    assert "─ join " in marked
+
+
+FOLLOWED = """
+import sys
+from obs_core import execution
+
+with execution("night"):
+    print("first", flush=True)
+    sys.stdin.readline()
+    print("second")
+"""
+
+
+def test_logs_are_followed_until_the_execution_ends(folder: Path) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", FOLLOWED], **pipes) as program:  # type: ignore[call-overload]
+        assert program.stdout.readline() == "first\n"
+        while not list(list_executions(folder)):
+            time.sleep(0.01)
+        with subprocess.Popen(
+            [sys.executable, "-m", "obs_core", "logs", "-f", "--json"], stdout=subprocess.PIPE, text=True
+        ) as follower:
+            assert follower.stdout is not None
+            assert json.loads(follower.stdout.readline())["text"] == "first"
+            program.communicate("\n")
+            assert [json.loads(line)["text"] for line in follower.stdout] == ["second"]
+    assert follower.returncode == 0
+
+
 def test_shells_complete_the_last_part_of_an_id(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     short = three[0].rpartition("-")[2]
     assert obs(["completion", "words", "why", short[:5]]) == 0

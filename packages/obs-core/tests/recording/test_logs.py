@@ -16,7 +16,8 @@ import pytest
 from obs_core import list_executions
 from obs_core.journal.log_damage import dropped_lines
 from obs_core.reading import load_execution
-from obs_core.recording import logs
+from obs_core.recording import descriptors, logs
+from obs_core.store import open_store
 from obs_core.store.descriptors import punch_hole
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
@@ -753,6 +754,27 @@ work()
     environment = {**os.environ, **ALL}
     subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False, env=environment)
     assert ("stdout", "C code") in said(folder)
+
+
+@needs_fork
+def test_all_counts_what_it_does_not_keep_of_a_line_that_is_longer_than_it_is_quick(
+    run_script: RunScript, folder: Path
+) -> None:
+    size = 64 * 2**20
+    run_script(f"""
+import subprocess
+from obs_core import task
+
+@task
+def work():
+    subprocess.run("head -c {size} /dev/zero | tr '\\\\0' x; echo", shell=True)
+
+work()
+""", env=ALL)  # fmt: skip
+    kept = sum(len(text) for _, text in said(folder))
+    lost = dropped_lines(open_store(folder), load_execution("last", folder).id)
+    # A piece that is written is what was left of the one before, too.
+    assert 0 <= size - kept <= lost * 2 * descriptors._CHUNK
 
 
 def can_punch_holes(folder: Path) -> bool:

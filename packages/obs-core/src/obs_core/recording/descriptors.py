@@ -472,7 +472,8 @@ class _Keeping:
     def _skip(self, kept: _Kept, chunk: bytes) -> None:
         """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
         kept.rest = b""
-        self._run.log.lose(chunk.count(b"\n"))
+        # A line of many pieces is kept as several, and each piece of it that is not counts as one.
+        self._run.log.lose(chunk.count(b"\n") or 1)
         self._tell_read(kept, kept.read)
 
     def _whose(self, without: TaskState | None) -> TaskState | None:
