@@ -306,13 +306,16 @@ def test_compare_to_the_last_time_shows_the_change() -> None:
         return len(allocate(megabytes))
 
     load(10)
-    assert "since the last time" not in decks_of(finished(), "load")["Memory"]
+    first = text_of(decks_of(finished(), "load")["Memory"])
+    assert "since the last time" not in first
     load(30)
-    memory = text_of(decks_of(finished(), "load")["Memory"])
-    told = re.search(r"peak (3\d\.\d) MB \+(\d+\.\d) MB, \+\d+\.\d % since the last time", memory)
-    assert told, memory
+    second = text_of(decks_of(finished(), "load")["Memory"])
+    told = re.search(r"peak (\d+\.\d) MB \+(\d+\.\d) MB, \+\d+\.\d % since the last time", second)
+    assert told, second
     peak, more = map(float, told.groups())
-    assert (peak, more) == (pytest.approx(30, abs=2), pytest.approx(20, abs=1)), "others hold memory too"
+    before = float(re.findall(r"peak (\d+\.\d) MB", first)[0])
+    assert (before >= 10, peak >= 30) == (True, True), "at least: other threads of this process allocate too"
+    assert more == pytest.approx(peak - before, abs=0.16), "each number is rounded to a tenth"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -485,6 +485,16 @@ def test_how_its_process_ended_is_known(
         assert why.task == "load"
 
 
+@pytest.mark.parametrize(("counted", "said"), [("3", ["It was attempt 3 (OBS_ATTEMPT)."]), ("1", []), (None, [])])
+def test_which_attempt_it_was_is_told(
+    start: Start, folder: Path, monkeypatch: pytest.MonkeyPatch, counted: str | None, said: list[str]
+) -> None:
+    if counted is not None:
+        monkeypatch.setenv("OBS_ATTEMPT", counted)
+    assert start("false").wait(120) == 1
+    assert [one for one in load_execution("last", folder).why().evidence if "attempt" in one] == said
+
+
 def test_only_the_first_of_the_name_and_of_its_own_process_is_it(start: Start, folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text("""

@@ -202,6 +202,8 @@ class ProcessEnded(Record, tag="process-ended"):
     core_dumped: bool = False
     from_terminal: list[tuple[Time, str]] = []
     """Signals that a terminal sent to the group of the supervisor, and so to the process if it was in that."""
+    attempt: Int = 1
+    """Which try it was, as the engine that started the supervisor counts."""
 
 
 class ProcessReplaced(Record, tag="replaced"):

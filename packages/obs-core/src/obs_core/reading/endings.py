@@ -276,6 +276,8 @@ def _told_of(at: int, end: records.ProcessEnded, what: str) -> list[str]:
     held = f"held at most {byte_size(end.max_rss)} of memory, and " if end.max_rss else ""
     times = f"{format_duration(end.user_time)} of CPU time and {format_duration(end.system_time)} of system time"
     evidence.append(f"It {held}used {times}.")
+    if end.attempt > 1:
+        evidence.append(f"It was attempt {end.attempt} (OBS_ATTEMPT).")
     return evidence
 
 

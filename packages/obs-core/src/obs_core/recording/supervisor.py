@@ -21,6 +21,7 @@ from obs_core.journal import records
 from obs_core.journal.numbering import ROOT, SUPERVISOR
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.provenance import run_by_python
+from obs_core.recording.attempts import attempt_of_environment
 from obs_core.recording.ends import end
 from obs_core.recording.executions import new_run, start_record
 from obs_core.recording.joining import described
@@ -361,6 +362,7 @@ def _ended(waiting: _Waiting, status: int, used: tuple[int, int, int], kills_bef
         user_time=used[1],
         system_time=used[2],
         core_dumped=killed and os.WCOREDUMP(status),
+        attempt=attempt_of_environment(),
     )
 
 

@@ -17,6 +17,7 @@ from obs_core.interruptions import cause_of, interruption, let_pass, traceback_o
 from obs_core.journal import records
 from obs_core.quiet_handlers import entered_for_certain
 from obs_core.recording import logs, surroundings, threads, wrapping
+from obs_core.recording.attempts import attempt_of_environment
 from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
 from obs_core.recording.executions import begin
 from obs_core.recording.exit_status import closes_generator, ended_well
@@ -436,7 +437,7 @@ class _Call:
             run,
             settings.name,
             parent,
-            attempt=settings.attempt or _attempt_of_environment(),
+            attempt=settings.attempt or attempt_of_environment(),
             enable_deck=settings.enable_deck and environment.decks_enabled(),
             function=settings.qualified_name,
         )
@@ -619,16 +620,6 @@ def _start_of(settings: TaskSettings, task: TaskState) -> records.TaskStart:
         settings.qualified_name,
         task.enable_deck,
     )
-
-
-def _attempt_of_environment() -> int:
-    text = environment.attempt_text()
-    if not text:
-        return 1
-    if text.isdecimal() and int(text) >= 1:
-        return int(text)
-    warn(f"OBS_ATTEMPT counts from 1, got {text!r}; taken as 1")
-    return 1
 
 
 def _check_attempt(attempt: Any) -> None:
