@@ -6,6 +6,7 @@ import _signal  # type: ignore[import-not-found]  # obs's own handler is seen th
 import _thread
 import contextlib
 import functools
+import gc
 import itertools
 import json
 import logging
@@ -909,6 +910,11 @@ def _is_heard_by_wandb(frame: Any) -> bool:
     return False
 
 
+def _is_called_by_collector(frame: Any) -> bool:
+    """Tell whether the garbage collector says that it runs, which hypothesis asks for: what is raised there is lost."""
+    return any(getattr(each, "__code__", None) is frame.f_code for each in gc.callbacks)
+
+
 BY_DAY = 4
 
 
@@ -934,7 +940,7 @@ def interrupted_at(number: int, call: Callable[[], object], kind: type[BaseExcep
             return  # these Pythons tell of a call when they close one, and there they lose what is raised
         if frame.f_code.co_filename == multiprocessing.process.__file__:
             return  # `logging.LogRecord` asks for the process's name, and forgets what is raised there
-        if _is_heard_by_wandb(frame):
+        if _is_heard_by_wandb(frame) or _is_called_by_collector(frame):
             return
         left -= 1
         if left < 0 and not came:
