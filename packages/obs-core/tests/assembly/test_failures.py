@@ -41,6 +41,14 @@ def outer() -> None:
     inner()
 
 
+@task
+def wrapping() -> None:
+    try:
+        outer()
+    except ValueError as error:
+        raise RuntimeError("cannot fit") from error
+
+
 def test_an_exception_that_bubbles_is_one_failure_with_its_path_and_place() -> None:
     (failure,), handled = recorded(outer)
     assert (failure.error, names(failure.path)) == ("ValueError: no such airport: XYZ", ["inner", "outer"])
@@ -51,13 +59,6 @@ def test_an_exception_that_bubbles_is_one_failure_with_its_path_and_place() -> N
 
 
 def test_one_that_is_raised_on_as_another_is_still_one_failure() -> None:
-    @task
-    def wrapping() -> None:
-        try:
-            outer()
-        except ValueError as error:
-            raise RuntimeError("cannot fit") from error
-
     (failure,), handled = recorded(wrapping)
     assert failure.error == "ValueError: no such airport: XYZ"
     assert names(failure.path) == ["inner", "outer", "wrapping"]
@@ -252,13 +253,6 @@ def test_a_signal_that_ended_a_worker_was_not_handled_by_its_caller() -> None:
 
 
 def test_what_went_through_callers_was_handled_where_one_went_on() -> None:
-    @task
-    def wrapping() -> None:
-        try:
-            outer()
-        except ValueError as error:
-            raise RuntimeError("cannot fit") from error
-
     @task
     def patient() -> None:
         with contextlib.suppress(RuntimeError):
