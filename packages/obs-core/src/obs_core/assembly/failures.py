@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from obs_core.model import ExecutionView, TaskView
-from obs_core.text.failures import signal_in
+from obs_core.text.failures import CANCELLED, MOST_OTHERS, signal_in
 
 __all__ = ["Failure", "Failures", "Handled", "failures_of", "handled_spans"]
 
@@ -231,7 +231,7 @@ class _FailedTasks:
 
     def _knows_all(self, caller: str) -> bool:
         """Tell whether all exceptions of the group that ended a caller were recorded: of a large one only some are."""
-        return self._size_of_group(caller) <= 1 or 0 < len(self._others.get(caller, ())) < _MOST_RECORDED
+        return self._size_of_group(caller) <= 1 or 0 < len(self._others.get(caller, ())) < MOST_OTHERS
 
     def is_in_group(self, call: TaskView) -> bool:
         """Tell whether an exception was in the group that ended its caller, and not the first there."""
@@ -324,13 +324,7 @@ def _kind_of(shown: ExecutionView | TaskView) -> str:
     return (shown.error or "").partition(":")[0]
 
 
-CANCELLED = "CancelledError"
-"""What ends a coroutine that is cancelled, as a group of asyncio tasks does with the rest of them if one fails."""
-
 _SIZE = re.compile(r"\((\d+) sub-exceptions?\)$")
 """How the line of a group of exceptions says how many are in it."""
-
-_MOST_RECORDED = 4
-"""Of a group, the first exception is recorded, and so many others."""
 
 _DEEPEST = 100

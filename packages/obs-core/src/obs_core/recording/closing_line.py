@@ -11,9 +11,8 @@ from typing import NamedTuple
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.quiet_handlers import undisturbed
-from obs_core.recording.raised import MOST_OTHERS
 from obs_core.text.durations import format_duration
-from obs_core.text.failures import is_group, is_left_out
+from obs_core.text.failures import MOST_OTHERS, is_group, is_left_out
 from obs_core.text.masking import masked_text
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, cut, is_terminal

@@ -20,13 +20,12 @@ from obs_core.provenance import code_name
 from obs_core.recording.exit_status import ended_well
 from obs_core.recording.wrapping import managed_by
 from obs_core.text.bounded_repr import describe_error, notes_of
-from obs_core.text.failures import left_out
+from obs_core.text.failures import CANCELLED, MOST_OTHERS, left_out
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Scope, TaskState
 
 __all__ = [
-    "MOST_OTHERS",
     "EndedTask",
     "Notes",
     "Told",
@@ -49,9 +48,6 @@ _MOST_FIRST = 5
 
 _MOST_HANDLED = 5
 """Exceptions that obs was handling, one within the other, when another came."""
-
-MOST_OTHERS = 4
-"""Exceptions of a group that are told beside the first."""
 
 
 Passage = tuple[int, frozenset[tuple[int, int]]]
@@ -155,7 +151,7 @@ def in_words(error: BaseException, became: BaseException | None = None) -> str:
         became: What it was raised again as, if it was.
     """
     text = describe_error(error)
-    if text != "CancelledError":
+    if text != CANCELLED:
         return text  # who cancels it with a message says why
     is_interrupt = issubclass(type(became), KeyboardInterrupt) or _is_interrupted()
     return f"{text}: interrupted by Ctrl-C (SIGINT)" if is_interrupt else text

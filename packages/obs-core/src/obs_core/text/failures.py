@@ -7,6 +7,8 @@ import re
 from obs_core.text.numbers import plural
 
 __all__ = [
+    "CANCELLED",
+    "MOST_OTHERS",
     "is_end_of_process",
     "is_exception",
     "is_exit",
@@ -16,6 +18,12 @@ __all__ = [
     "short_place",
     "signal_in",
 ]
+
+CANCELLED = "CancelledError"
+"""What ends a coroutine that is cancelled, as a group of asyncio tasks does with the rest of them if one fails."""
+
+MOST_OTHERS = 4
+"""Exceptions of a group that are told beside the first."""
 
 _CODE = re.compile(r"SystemExit: \d+")
 _OF_SIGNAL = re.compile(
